@@ -1,0 +1,161 @@
+"""The scenario model: what a script in YAML may say.
+
+A scenario is one customer's errand, the same file for voice and chat. Its ``steps`` run in order:
+
+* ``human: {}``            ask for a human, the way the target says (keys on a phone, words in a chat),
+  and wait in the queue.
+* ``ask: {...}``           say one thing and wait for the answer; ``facts`` names what the answer must contain.
+* ``dtmf: "1"``            press keys, after the far end has said something of the role in ``after``.
+
+``on: [voice]`` limits a step to one channel. What counts as a right answer is the client's to confirm: the accepted
+wording of each fact stands in the *target*, sealed before the test; a fact the target does not confirm is not judged.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+ChannelKind = Literal["voice", "chat"]
+Lang = Literal["zh", "en"]
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors, and values are never changed after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Text(Strict):
+    """One wording in two languages."""
+
+    zh: str = Field(min_length=1)
+    en: str = Field(min_length=1)
+
+    def in_(self, lang: Lang) -> str:
+        """Returns the wording in ``lang``."""
+        return self.zh if lang == "zh" else self.en
+
+
+def _digits(value: Any) -> Any:
+    if isinstance(value, int):  # YAML 1.2 reads 012 as the integer 12: the loader keeps scalars' own spelling instead
+        raise ValueError("write the digits between quotes")
+    return value
+
+
+def _share(value: Any) -> Any:
+    return Fraction(value) if isinstance(value, str) else value
+
+
+def _in_unit(value: Fraction) -> Fraction:
+    if not 0 <= value <= 1:
+        raise ValueError("a share lies between 0 and 1, for example 2/3")
+    return value
+
+
+Digits = Annotated[str, BeforeValidator(_digits), Field(pattern=r"^[0-9*#ABCD]+$", max_length=32)]
+Share = Annotated[Fraction, BeforeValidator(_share), AfterValidator(_in_unit)]
+
+
+class Fact(Strict):
+    """One fact the answer must contain. The accepted wording comes from the target."""
+
+    key: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: Text
+    critical: bool = False
+
+
+class Ask(Strict):
+    """Say one thing; the answer is what the far end says until it pauses."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    say: Text
+    facts: tuple[str, ...] = ()
+
+
+class Human(Strict):
+    """Ask for a human by the target's own path."""
+
+
+class Step(Strict):
+    """One step: exactly one of ``human``, ``ask``, ``dtmf``."""
+
+    human: Human | None = None
+    ask: Ask | None = None
+    dtmf: Digits | None = None
+    after: Literal["welcome", "menu", "any"] = "any"
+    on: tuple[ChannelKind, ...] = ("voice", "chat")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Step:
+        if sum(x is not None for x in (self.human, self.ask, self.dtmf)) != 1:
+            raise ValueError("a step has exactly one of: human, ask, dtmf")
+        return self
+
+
+class PersonaSpec(Strict):
+    """Who calls: bounds within which Faker draws the persona."""
+
+    age: tuple[int, int] = (22, 60)
+    tone: Text
+    story: Text
+
+
+class Limits(Strict):
+    """When the shopper gives up. All in seconds. ``queue_s`` is the L of domain 2.3 and is printed with every rate."""
+
+    ring_s: float = Field(default=60, gt=0)
+    menu_s: float = Field(default=60, gt=0)
+    queue_s: float = Field(default=180, gt=0)
+    reply_s: float = Field(default=30, gt=0)
+    session_s: float = Field(default=480, gt=0)
+
+
+class Resolve(Strict):
+    """Resolved when at least this share of the judged facts is right and no critical one is wrong."""
+
+    facts: Share = Fraction(1)
+
+
+class Safety(Strict):
+    """What the shopper never does, and the words at which it stops at once."""
+
+    read_only: Literal[True] = True
+    stop_words: tuple[Text, ...] = ()
+
+
+class Scenario(Strict):
+    """One script."""
+
+    format: Literal[1]
+    id: str = Field(pattern=r"^[A-Z][0-9]{2}[A-Za-z0-9_-]*$")
+    version: int = Field(ge=1)
+    title: Text
+    schemes: tuple[str, ...] = ()
+    channels: tuple[ChannelKind, ...] = Field(min_length=1)
+    persona: PersonaSpec
+    goal: Text
+    steps: tuple[Step, ...] = Field(min_length=1)
+    farewell: Text
+    facts: tuple[Fact, ...] = ()
+    must: tuple[str, ...] = ()
+    must_not: tuple[str, ...] = ()
+    resolve: Resolve = Resolve()
+    indicators: tuple[str, ...] = ()
+    limits: Limits = Limits()
+    safety: Safety = Safety()
+
+    @model_validator(mode="after")
+    def _facts_named(self) -> Scenario:
+        known = {fact.key for fact in self.facts}
+        for step in self.steps:
+            missing = set(step.ask.facts) - known if step.ask else set()
+            if missing:
+                raise ValueError(f"step asks for unknown facts: {', '.join(sorted(missing))}")
+        return self
+
+    def steps_on(self, channel: ChannelKind) -> tuple[Step, ...]:
+        """Returns the steps that run on ``channel``, in order."""
+        return tuple(step for step in self.steps if channel in step.on)

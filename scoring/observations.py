@@ -1,0 +1,103 @@
+"""Observations: one session as one flat row. The contract between probing and scoring.
+
+A row holds what the formulas of the schemes need and nothing else; scoring reads only this table. Times are seconds,
+ratios are fractions; a missing value is NaN (or an empty string), never a zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from scenarios.errors import RunError
+
+FORMAT = 1
+
+OUTCOMES = (
+    "ANSWERED", "LIMIT", "DROPPED", "CALLBACK", "IVR_SERVED", "IVR_FAIL",
+    "NET_FAIL", "BLOCKED", "MISSED", "INVALID", "LOST",
+)  # fmt: skip
+OFFERED = ("ANSWERED", "LIMIT", "DROPPED", "CALLBACK")  # reached the queue: the denominator of 接通率 (X15)
+NOT_VALID = ("BLOCKED", "MISSED", "INVALID", "LOST")  # says nothing about the centre
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its pandas dtype and what it holds."""
+
+    name: str
+    dtype: str
+    about: str
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("run", "str", "run id"),
+    Column("attempt", "str", "attempt id, unique in the run"),
+    Column("scenario", "str", "scenario id, e.g. S01"),
+    Column("channel", "str", "voice | chat"),
+    Column("entry", "str", "the target's line or chat entry"),
+    Column("started_utc", "str", "ISO 8601, UTC"),
+    Column("outcome", "str", "one of OUTCOMES"),
+    Column("reason", "str", "why, in words"),
+    Column("asked_human", "bool", "a human was asked for (t_request exists)"),
+    Column("queued", "bool", "the queue was reached (t_queue exists)"),
+    Column("answered", "bool", "a human came (outcome ANSWERED)"),
+    Column("queue_limit_s", "float64", "L: how long the shopper was prepared to wait in the queue"),
+    Column("setup_s", "float64", "voice: INVITE to the first 18x/200; chat: navigation to a ready widget"),
+    Column("t_request_s", "float64", "asked for a human, since the session's start"),
+    Column("t_queue_s", "float64", "queue entry"),
+    Column("t_answer_s", "float64", "agent connected"),
+    Column("t_first_word_s", "float64", "the agent's own first word or message"),
+    Column("t_end_s", "float64", "the session's end"),
+    Column("wait_s", "float64", "t_answer - t_queue"),
+    Column("wait_u_s", "float64", "standard uncertainty of wait_s"),
+    Column("wait_request_s", "float64", "t_answer - t_request"),
+    Column("wait_first_word_s", "float64", "t_first_word - t_queue"),
+    Column("in_queue_s", "float64", "time in the queue when it ended without an answer (censored or dropped)"),
+    Column("talk_s", "float64", "t_end - t_answer: a lower bound of handling time (after-call work cannot be seen)"),
+    Column("first_response_s", "float64", "chat: our first message to the first reply, by anyone but the system"),
+    Column("handoff_s", "float64", "chat: t_request to the human's joining (or first message)"),
+    Column("reply_p50_s", "float64", "median over turns of the time from our words to the start of the reply"),
+    Column("transfers", "float64", "times we were put through to someone else"),
+    Column("resolution", "str", "resolved | not_resolved | unknown"),
+    Column("resolved_by", "str", "ivr | bot | agent | none"),
+    Column("facts_expected", "float64", "facts the client confirmed and the script asked for"),
+    Column("facts_right", "float64", ""),
+    Column("facts_wrong", "float64", ""),
+    Column("facts_unknown", "float64", "not heard, or heard and not understood: for review"),
+    Column("needs_review", "bool", "a person must look at it before it counts"),
+    Column("review", "str", "why it needs review; reasons parted by '; '"),
+    Column("format", "int64", "format of this table"),
+)
+
+
+def validate(table: pd.DataFrame) -> pd.DataFrame:
+    """Checks a table of observations and returns it with the documented columns, types and order.
+
+    Raises:
+        RunError: a column is missing or unknown, an outcome is unknown, an attempt occurs twice, or a type is wrong.
+    """
+    names = [column.name for column in COLUMNS]
+    missing, extra = set(names) - set(table.columns), set(table.columns) - set(names)
+    if missing or extra:
+        raise RunError(
+            f"observations: columns missing {sorted(missing)}, unknown {sorted(extra)}",
+            cure="write the table with this version, or convert it",
+        )
+    table = table[names].copy()
+    for column in COLUMNS:
+        try:
+            if column.dtype == "str":
+                table[column.name] = table[column.name].fillna("").astype("str")
+            else:
+                table[column.name] = table[column.name].astype(column.dtype)
+        except (TypeError, ValueError) as error:
+            raise RunError(f"observations: column {column.name} is not {column.dtype}: {error}") from error
+    unknown = set(table["outcome"]) - set(OUTCOMES)
+    if unknown:
+        raise RunError(f"observations: unknown outcome {sorted(unknown)}")
+    twice = table["attempt"][table["attempt"].duplicated()].tolist()
+    if twice:
+        raise RunError(f"observations: attempt occurs twice: {twice[:5]}")
+    return table
