@@ -25,7 +25,7 @@ Lang = Literal["zh", "en"]
 class Strict(BaseModel):
     """Unknown keys are errors, and values are never changed after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Text(Strict):
@@ -39,14 +39,15 @@ class Text(Strict):
         return self.zh if lang == "zh" else self.en
 
 
-def _digits(value: Any) -> Any:
-    if isinstance(value, int):  # YAML 1.2 reads 012 as the integer 12: the loader keeps scalars' own spelling instead
-        raise ValueError("write the digits between quotes")
-    return value
+def _spelling(value: Any) -> Any:
+    return getattr(value, "spelling", value)  # scenarios.yaml_file.Number: 012 is text here, not the number 12
 
 
 def _share(value: Any) -> Any:
-    return Fraction(value) if isinstance(value, str) else value
+    try:
+        return Fraction(getattr(value, "spelling", value)) if isinstance(value, str | int) else value
+    except (ValueError, ZeroDivisionError):
+        raise ValueError("a share is a fraction such as 2/3") from None
 
 
 def _in_unit(value: Fraction) -> Fraction:
@@ -55,7 +56,10 @@ def _in_unit(value: Fraction) -> Fraction:
     return value
 
 
-Digits = Annotated[str, BeforeValidator(_digits), Field(pattern=r"^[0-9*#ABCD]+$", max_length=32)]
+Spelled = Annotated[str, BeforeValidator(_spelling)]
+"""Text that a YAML file may also give as a plain number; it keeps the spelling in the file."""
+
+Digits = Annotated[Spelled, Field(pattern=r"^[0-9*#ABCD]+$", max_length=32)]
 Share = Annotated[Fraction, BeforeValidator(_share), AfterValidator(_in_unit)]
 
 
@@ -88,6 +92,15 @@ class Step(Strict):
     after: Literal["welcome", "menu", "any"] = "any"
     on: tuple[ChannelKind, ...] = ("voice", "chat")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_value(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        if "dtmf" in data and data["dtmf"] is None:
+            raise ValueError("dtmf has no keys; put * and # between quotes")
+        return {**data, "human": {}} if "human" in data and data["human"] is None else data
+
     @model_validator(mode="after")
     def _exactly_one(self) -> Step:
         if sum(x is not None for x in (self.human, self.ask, self.dtmf)) != 1:
@@ -101,6 +114,12 @@ class PersonaSpec(Strict):
     age: tuple[int, int] = (22, 60)
     tone: Text
     story: Text
+
+    @model_validator(mode="after")
+    def _youngest_first(self) -> PersonaSpec:
+        if not 18 <= self.age[0] <= self.age[1] <= 100:
+            raise ValueError("age is [youngest, oldest], both between 18 and 100")
+        return self
 
 
 class Limits(Strict):
