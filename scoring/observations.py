@@ -7,6 +7,7 @@ ratios are fractions; a missing value is NaN (or an empty string), never a zero.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import pandas as pd
 
@@ -20,6 +21,13 @@ OUTCOMES = (
 )  # fmt: skip
 OFFERED = ("ANSWERED", "LIMIT", "DROPPED", "CALLBACK")  # reached the queue: the denominator of 接通率 (X15)
 NOT_VALID = ("BLOCKED", "MISSED", "INVALID", "LOST")  # says nothing about the centre
+ALLOWED = {
+    "channel": ("voice", "chat"),
+    "outcome": OUTCOMES,
+    "resolution": ("resolved", "not_resolved", "unknown"),
+    "resolved_by": ("ivr", "bot", "agent", "none"),
+    "format": (FORMAT,),
+}
 
 
 @dataclass(frozen=True)
@@ -72,11 +80,20 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
+def _typed(values: pd.Series[Any], dtype: str) -> pd.Series[Any]:
+    """Returns ``values`` as ``dtype``. A missing yes or no is refused: pandas would call it a yes."""
+    if dtype == "str":
+        return values.fillna("").astype("str")
+    if dtype == "bool" and not values.isin([True, False]).all():
+        raise ValueError("neither yes nor no somewhere")
+    return values.astype(cast("Any", dtype))
+
+
 def validate(table: pd.DataFrame) -> pd.DataFrame:
     """Checks a table of observations and returns it with the documented columns, types and order.
 
     Raises:
-        RunError: a column is missing or unknown, an outcome is unknown, an attempt occurs twice, or a type is wrong.
+        RunError: a column is missing or unknown, a value is unknown, an attempt occurs twice, or a type is wrong.
     """
     names = [column.name for column in COLUMNS]
     missing, extra = set(names) - set(table.columns), set(table.columns) - set(names)
@@ -88,15 +105,13 @@ def validate(table: pd.DataFrame) -> pd.DataFrame:
     table = table[names].copy()
     for column in COLUMNS:
         try:
-            if column.dtype == "str":
-                table[column.name] = table[column.name].fillna("").astype("str")
-            else:
-                table[column.name] = table[column.name].astype(column.dtype)
+            table[column.name] = _typed(table[column.name], column.dtype)
         except (TypeError, ValueError) as error:
             raise RunError(f"observations: column {column.name} is not {column.dtype}: {error}") from error
-    unknown = set(table["outcome"]) - set(OUTCOMES)
-    if unknown:
-        raise RunError(f"observations: unknown outcome {sorted(unknown)}")
+    for name, allowed in ALLOWED.items():
+        unknown = set(table[name]) - set(allowed)
+        if unknown:
+            raise RunError(f"observations: unknown {name} {sorted(unknown)}")
     twice = table["attempt"][table["attempt"].duplicated()].tolist()
     if twice:
         raise RunError(f"observations: attempt occurs twice: {twice[:5]}")
