@@ -47,8 +47,8 @@ class Rate(BaseModel):
         return self
 
     @classmethod
-    def of(cls, k: int, n: int, missing: int = 0) -> Rate:
-        """Returns the rate ``k`` of ``n``."""
+    def of(cls, k: float, n: float, missing: float = 0) -> Rate:
+        """Returns the rate ``k`` of ``n``; numpy's counts are taken too."""
         return cls(k=int(k), n=int(n), missing=int(missing))
 
     @property
