@@ -13,6 +13,7 @@ wording of each fact stands in the *target*, sealed before the test; a fact the 
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
@@ -20,6 +21,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 ChannelKind = Literal["voice", "chat"]
 Lang = Literal["zh", "en"]
+
+
+_FRACTION = re.compile(r"[0-9]{1,6}(/0*[1-9][0-9]{0,5}|\.[0-9]{1,6})?")
 
 
 class Strict(BaseModel):
@@ -44,10 +48,11 @@ def _spelling(value: Any) -> Any:
 
 
 def _share(value: Any) -> Any:
-    try:
-        return Fraction(getattr(value, "spelling", value)) if isinstance(value, str | int) else value
-    except (ValueError, ZeroDivisionError):
-        raise ValueError("a share is a fraction such as 2/3") from None
+    if isinstance(value, Fraction):
+        return value
+    if not _FRACTION.fullmatch(str(value)):
+        raise ValueError("a share is a fraction such as 2/3")
+    return Fraction(str(value))
 
 
 def _in_unit(value: Fraction) -> Fraction:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -80,6 +80,11 @@ class Loaded(Generic[M]):
     model: M
     path: Path
     sha256: str
+    values: Mapping[Path_, Place] = field(repr=False)
+
+    def place(self, *key: str | int) -> Place:
+        """Returns where the value at ``key`` stands, or the nearest mapping around it, for mistakes found later."""
+        return next(self.values[key[:n]] for n in range(len(key), -1, -1) if key[:n] in self.values)
 
 
 class _FileError(Exception):
@@ -131,12 +136,6 @@ def load_many(
     return good, problems
 
 
-def place_of(path: str | Path, key: Path_) -> Place | None:
-    """Returns where the value at ``key`` stands in a file that was read before, for errors found later."""
-    document = _document(_text(Path(path).read_bytes()))
-    return next((document.values[key[:n]] for n in range(len(key), -1, -1) if key[:n] in document.values), None)
-
-
 def _read(path: Path, model: type[M], error: type[InputError]) -> tuple[Loaded[M] | None, list[InputError]]:
     try:
         content = _bytes(path)
@@ -154,7 +153,7 @@ def _read(path: Path, model: type[M], error: type[InputError]) -> tuple[Loaded[M
             error(item.message, file=path, line=item.place.line, column=item.place.column, cure=item.cure)
             for item in dict.fromkeys(found)
         ]
-    return Loaded(made, path, hashlib.sha256(content).hexdigest()), []
+    return Loaded(made, path, hashlib.sha256(content).hexdigest(), document.values), []
 
 
 def _bytes(path: Path) -> bytes:
@@ -218,7 +217,9 @@ def _build(event: Any, events: Iterator[Any], document: Document, path: Path_) -
     place = _place(event)
     document.values[path] = place
     if isinstance(event, AliasEvent) or event.anchor is not None:
-        raise _FileError("anchors and aliases (& and *) are not allowed", place, "write it out, or put it between quotes")
+        raise _FileError(
+            "anchors and aliases (& and *) are not allowed", place, "write it out, or put it between quotes"
+        )
     if event.tag is not None:
         raise _FileError("tags (!) are not allowed", place, "remove the tag, or put the text between quotes")
     if len(path) > MAX_DEPTH:
