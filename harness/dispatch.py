@@ -1,0 +1,214 @@
+"""Dispatch: hands due attempts to workers, as many at once as the plan, the lines and the workers allow.
+
+The engine underneath is Dask. It never decides whether to call: an attempt is claimed in the store before it is handed
+out, is handed out once, and if its worker dies it becomes LOST.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dask
+from distributed import Client, Nanny, Scheduler, SpecCluster
+
+from harness.worker import SESSION_FILE, TOPIC, CloseEquipment, carry_out, write_session
+from probes.clock import Clock
+from probes.probe import Assignment, without_probing
+from probes.session import Outcome, Session
+from results.store import Store
+from scenarios.errors import ToolMissing
+from scenarios.model import ChannelKind
+
+log = logging.getLogger(__name__)
+CALLS_PER_WORKER = 4  # the SIP stack's own limit a process
+CHATS_PER_WORKER = 20  # one browser carries so many on two cores (docs/chat.md)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much may happen at once."""
+
+    at_once: dict[ChannelKind, int]
+    per_entry: dict[str, int]
+    gap_s: float = 0.0
+
+
+@dataclass
+class _Books:
+    """What is under way, and when each entry was last started."""
+
+    running: dict[asyncio.Task[None], Assignment] = field(default_factory=dict)
+    started: dict[str, float] = field(default_factory=dict)
+
+    def room(self, job: Assignment, limits: Limits) -> bool:
+        attempts = [other.attempt for other in self.running.values()]
+        channels = Counter(attempt.channel for attempt in attempts)
+        entries = Counter(attempt.entry for attempt in attempts)
+        kind, entry = job.attempt.channel, job.attempt.entry
+        return channels[kind] < limits.at_once[kind] and entries[entry] < limits.per_entry.get(entry, 1)
+
+    def wait(self, job: Assignment, limits: Limits, now: float) -> float:
+        last = self.started.get(job.attempt.entry)
+        return 0.0 if last is None else max(0.0, last + limits.gap_s - now)
+
+
+async def dispatch(
+    jobs: Sequence[Assignment],
+    *,
+    store: Store,
+    limits: Limits,
+    cache: Path,
+    scheduler: str | None = None,
+    on_state: Callable[[str, str], None] = lambda _attempt, _state: None,
+    on_session: Callable[[Session], None] = lambda _session: None,
+) -> None:
+    """Carries out ``jobs``. Each one is ended in the store when this returns.
+
+    Args:
+        jobs: what is to be done, in order.
+        store: where each attempt has its row, due.
+        limits: what may happen at once.
+        cache: folder for synthesised speech, shared by workers of one machine.
+        scheduler: address of a Dask scheduler (``tcp://…``), or None for workers of our own.
+        on_state: told (attempt, state) as calls and chats go on.
+        on_session: told each session as it ends.
+    """
+    kinds = Counter(job.attempt.channel for job in jobs)
+    async with _cluster(scheduler, kinds, limits) as client:
+
+        def heard(event: Any) -> None:
+            on_state(event[1]["attempt"], event[1]["state"])
+
+        client.subscribe_topic(TOPIC, heard)
+        if scheduler is None:
+            await client.register_plugin(CloseEquipment())
+        await _run(client, list(jobs), store, limits, cache, on_session)
+
+
+class _cluster:  # noqa: N801 - used as a function
+    """Our own workers, or somebody's scheduler."""
+
+    def __init__(self, scheduler: str | None, kinds: Counter[ChannelKind], limits: Limits) -> None:
+        self.scheduler, self.kinds, self.limits = scheduler, kinds, limits
+        self.cluster: Any = None
+
+    async def __aenter__(self) -> Any:
+        dask.config.set(
+            {
+                "distributed.scheduler.allowed-failures": 0,
+                "distributed.worker.daemon": False,
+                "distributed.comm.timeouts.connect": "20s",
+            }
+        )
+        for name in ("distributed", "distributed.nanny", "distributed.scheduler", "distributed.worker"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        if self.scheduler is None:
+            self.cluster = await SpecCluster(
+                workers=self._workers(),
+                scheduler={"cls": Scheduler, "options": {"host": "127.0.0.1", "port": 0, "dashboard": False}},
+                asynchronous=True,
+                silence_logs=logging.CRITICAL,
+            )
+        try:
+            self.client = await Client(self.cluster or self.scheduler, asynchronous=True, set_as_default=False)
+        except (OSError, TimeoutError) as error:
+            raise ToolMissing(f"no Dask scheduler answers at {self.scheduler}: {error}") from error
+        return self.client
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.client.close()
+        if self.cluster is not None:
+            await self.cluster.close()
+
+    def _workers(self) -> dict[str, Any]:
+        workers = {}
+        for kind, size in (("voice", CALLS_PER_WORKER), ("chat", CHATS_PER_WORKER)):
+            wanted = min(self.kinds[kind], self.limits.at_once[kind])  # type: ignore[index]
+            for index in range(-(-wanted // size)):
+                slots = min(size, wanted - index * size)
+                workers[f"{kind}-{index + 1}"] = {
+                    "cls": Nanny,
+                    "options": {
+                        "host": "127.0.0.1",
+                        "nthreads": slots,
+                        "resources": {kind: slots},
+                        "memory_limit": 0,
+                        "dashboard": False,
+                        "silence_logs": logging.CRITICAL,
+                    },
+                }
+        return workers
+
+
+async def _run(
+    client: Any,
+    waiting: list[Assignment],
+    store: Store,
+    limits: Limits,
+    cache: Path,
+    on_session: Callable[[Session], None],
+) -> None:
+    clock, books = Clock(), _Books()
+
+    async def one(job: Assignment) -> None:
+        session = await _hand_out(client, job, cache)
+        store.end(job.attempt.id, session.outcome, session.reason)
+        on_session(session)
+
+    while waiting or books.running:
+        now = clock.monotonic()
+        free = [job for job in waiting if books.room(job, limits)]
+        pauses = [books.wait(job, limits, now) for job in free]
+        ready = next((job for job, pause in zip(free, pauses, strict=True) if pause == 0), None)
+        if ready is not None:
+            waiting.remove(ready)
+            if store.claim(ready.attempt.id):
+                books.started[ready.attempt.entry] = now
+                books.running[asyncio.create_task(one(ready))] = ready
+            continue
+        if not books.running:
+            await asyncio.sleep(min(pauses))
+            continue
+        done, _ = await asyncio.wait(
+            books.running, timeout=min(pauses, default=None), return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in done:
+            books.running.pop(task)
+            task.result()
+
+
+async def _hand_out(client: Any, job: Assignment, cache: Path) -> Session:
+    """Hands one claimed attempt to a worker and returns its session; LOST if nobody can say how it ended."""
+    future = client.submit(
+        carry_out,
+        job,
+        cache,
+        key=f"{job.attempt.run}/{job.attempt.id}",
+        pure=False,
+        retries=0,
+        resources={job.attempt.channel: 1},
+    )
+    try:
+        session: Session = await future
+        if session.outcome is Outcome.LOST:
+            return _recover(job, session.reason)
+        return session
+    except Exception as error:
+        log.debug("attempt %s: %r", job.attempt.id, error)
+        return _recover(job, f"its worker died ({type(error).__name__}); how it ended is unknown")
+
+
+def _recover(job: Assignment, reason: str) -> Session:
+    """Takes the session that was written before the worker died, or records the loss."""
+    file = job.folder / SESSION_FILE
+    if file.exists():
+        return Session.model_validate_json(file.read_text(encoding="utf-8"))
+    lost = without_probing(job, Outcome.LOST, reason)
+    write_session(job.folder, lost)
+    return lost

@@ -1,0 +1,121 @@
+"""The sandbox centre: all its processes, started and stopped as one, and the target file that describes it.
+
+Loopback only; every port is chosen by the system. Two processes answer the hotline (four calls each), two more
+carry the special numbers, one serves the web chat.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from io import StringIO
+from pathlib import Path
+from types import TracebackType
+
+from ruamel.yaml import YAML
+
+from harness.sandbox.knowledge import Knowledge
+from harness.sandbox.processes import Child
+from harness.sandbox.wording import render_recordings
+from probes.target import Chat, Line, ReachStep, Target
+from probes.voice.pjsip import CALLS_PER_PROCESS
+from scenarios.model import Lang
+
+_TO_HUMAN = (ReachStep(after="menu", press="0"),)
+# process -> line -> (number, calls at once, way to a human)
+LINES: dict[str, dict[str, tuple[str, int, tuple[ReachStep, ...]]]] = {
+    "voice-1": {"hotline-1": ("95001", CALLS_PER_PROCESS, _TO_HUMAN)},
+    "voice-2": {"hotline-2": ("95001", CALLS_PER_PROCESS, _TO_HUMAN)},
+    "voice-3": {
+        "busy": ("95002", 1, _TO_HUMAN),
+        "silent": ("95003", 1, _TO_HUMAN),
+        "early-media": ("95004", 1, ()),
+        "drops": ("95005", 1, _TO_HUMAN),
+    },
+    "voice-4": {
+        "call-back": ("95006", 1, _TO_HUMAN),
+        "dead-end": ("95007", 1, _TO_HUMAN),
+        "self-service": ("95008", 1, ()),
+    },
+}
+_ASK_FOR_HUMAN: dict[Lang, str] = {"zh": "转人工", "en": "I would like to talk to a human"}
+
+
+class Centre:
+    """``async with Centre(folder) as target_file: ...``"""
+
+    def __init__(
+        self, folder: Path, *, seed: int, lang: Lang = "zh", cache: Path, voice: bool = True, chat: bool = True
+    ) -> None:
+        self.folder, self.seed, self.lang, self.cache = folder, seed, lang, cache
+        self.voice, self.chat = voice, chat
+        self._children: dict[str, Child] = {}
+
+    @property
+    def truth(self) -> Path:
+        """The truth log. Probes never read it."""
+        return self.folder / "truth.jsonl"
+
+    async def __aenter__(self) -> Path:
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> Path:
+        """Starts every process and returns the target file."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        recordings = self.folder / "recordings"
+        prompts = await asyncio.to_thread(render_recordings, recordings, self.lang, self.cache) if self.voice else ()
+        shared = ["--truth", str(self.truth), "--seed", str(self.seed), "--lang", self.lang]
+        if self.voice:
+            for name in LINES:
+                extra = ["--name", name, "--recordings", str(recordings), "--cache", str(self.cache)]
+                self._add(name, "harness.sandbox.voice", shared + extra)
+        if self.chat:
+            self._add("chat", "harness.sandbox.chat", shared)
+        try:
+            async with asyncio.TaskGroup() as group:
+                starting = {name: group.create_task(child.start()) for name, child in self._children.items()}
+        except ExceptionGroup as failed:
+            await self.stop()
+            raise failed.exceptions[0] from None
+        ports = {name: task.result() for name, task in starting.items()}
+        lines = {
+            line: Line(uri=f"sip:{number}@{ports[process]['address']}", channels=channels, to_human=way)
+            for process, lines in LINES.items()
+            if process in ports
+            for line, (number, channels, way) in lines.items()
+        }
+        chats = {}
+        if "chat" in ports:
+            way = (ReachStep(say=_ASK_FOR_HUMAN[self.lang], after="none"),)
+            chats["web"] = Chat(url=ports["chat"]["url"], widget="sandbox", channels=20, to_human=way)
+        target = Target(
+            format=1,
+            name="沙箱银行" if self.lang == "zh" else "Sandbox Bank",
+            lang=self.lang,
+            lines=lines,
+            chats=chats,
+            prompts=prompts,
+            facts=Knowledge.load().facts(self.lang),
+        )
+        return self._write(target)
+
+    async def stop(self) -> None:
+        """Stops every process."""
+        await asyncio.gather(*(child.stop() for child in self._children.values()))
+
+    def _add(self, name: str, module: str, arguments: list[str]) -> None:
+        log = self.folder / f"{name}.log"
+        self._children[name] = Child(module, self.folder / f"{name}.port", arguments, log)
+
+    def _write(self, target: Target) -> Path:
+        text = StringIO()
+        yaml = YAML(typ="safe")
+        yaml.allow_unicode = True
+        yaml.dump(target.model_dump(mode="json", exclude_defaults=False, exclude_none=True), text)
+        path = self.folder / "target.yaml"
+        path.write_text(text.getvalue(), encoding="utf-8")
+        return path

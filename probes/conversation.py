@@ -1,0 +1,405 @@
+"""The conversation engine: walks a scenario over a channel and writes the timeline.
+
+It knows no SIP and no page. It waits only for events or for the limits of the plan, and it closes the channel on every
+path out, so a call never stays up because something went wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+from probes.channel import Channel, Said
+from probes.clock import Anchor, Clock
+from probes.instants import find
+from probes.judging import Reply, Turn
+from probes.session import Event, Instants, Outcome
+from probes.target import ReachStep
+from scenarios.errors import FarEndFault, HarnessFault
+from scenarios.model import Ask, Lang, Limits, Scenario, Step
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+State = Literal["dialling", "ringing", "menu", "queue", "talking", "done"]
+ACKNOWLEDGEMENTS = ("请稍等", "请稍候", "稍等", "one moment", "please wait", "hold on")  # not yet an answer
+ACKNOWLEDGEMENT_MAX = 16  # characters: a longer reply holds more than an acknowledgement
+GOODBYE_S = 6.0
+
+
+@dataclass
+class Told:
+    """What the conversation found out."""
+
+    outcome: Outcome
+    reason: str
+    timeline: list[Event]
+    instants: Instants
+    turns: list[Turn]
+    heard: list[Reply]
+    review: list[str] = field(default_factory=list)
+
+
+class _Stop(Exception):  # noqa: N818 - an ending, not an error
+    """The conversation is over; ``outcome`` None means: as the instants say."""
+
+    def __init__(self, reason: str, outcome: Outcome | None = None) -> None:
+        self.reason, self.outcome = reason, outcome
+
+
+class Conversation:
+    """One session's walk through a scenario."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        scenario: Scenario,
+        *,
+        lang: Lang,
+        limits: Limits,
+        to_human: Sequence[ReachStep],
+        prompts_known: bool,
+        clock: Clock,
+        on_state: Callable[[State], None] = lambda _state: None,
+    ) -> None:
+        self.channel, self.scenario, self.lang, self.limits = channel, scenario, lang, limits
+        self.to_human, self.prompts_known, self.clock, self.on_state = to_human, prompts_known, clock, on_state
+        self.timeline: list[Event] = []
+        self.instants = Instants()
+        self.turns: list[Turn] = []
+        self.heard: list[Reply] = []
+        self.review: list[str] = []
+        self._news = asyncio.Event()
+        self._ended: Event | None = None
+        self._unsafe: str | None = None
+        self._state: State | None = None
+
+    async def run(self, anchor: Anchor) -> Told:
+        """Runs from dialling to hang-up; always returns, and always closes the channel."""
+        self._anchor = anchor
+        pump: asyncio.Task[None] | None = None
+        try:
+            async with asyncio.timeout(self.limits.session_s):
+                self._enter("dialling")
+                await self.channel.open(anchor)
+                pump = asyncio.create_task(self._listen())
+                stop = await self._walk()
+        except TimeoutError:
+            stop = _Stop(f"the session's limit of {self.limits.session_s:g} s was reached")
+        except FarEndFault as fault:
+            stop = _Stop(str(fault), Outcome.NET_FAIL if not self._reached() else None)
+        except HarnessFault as fault:
+            stop = _Stop(str(fault), Outcome.INVALID)
+        except Exception as error:
+            log.exception("conversation")
+            stop = _Stop(f"harness: {type(error).__name__}: {error}", Outcome.INVALID)
+        finally:
+            await self.channel.close()
+            if pump is not None:
+                await self._drain(pump)
+            self._enter("done")
+        return self._told(stop)
+
+    # ---- what comes in
+
+    async def _listen(self) -> None:
+        async for event in self.channel.events():
+            self._take(event)
+
+    async def _drain(self, pump: asyncio.Task[None]) -> None:
+        try:
+            async with asyncio.timeout(5):
+                await pump
+        except TimeoutError:
+            log.error("the channel's events did not end after close")
+        except Exception as error:
+            self.review.append(f"events were cut short: {error}")
+        self._take_none()
+
+    def _take(self, event: Event) -> None:
+        before = self.instants
+        self.timeline.append(event)
+        self.instants = find(self.timeline)
+        for name in ("queue", "answer", "first_word"):
+            now = getattr(self.instants, name)
+            if now is not None and getattr(before, name) is None:
+                self.timeline.append(
+                    Event(kind=name, t=now.t, method=now.method, u=now.u, data={"confidence": now.confidence})
+                )
+        match event.kind:
+            case "ended":
+                self._ended = event
+            case "ringing":
+                self._enter("ringing")
+            case "message":
+                self._hear(event)
+        if self.instants.answer is not None:
+            self._enter("talking")
+        elif self.instants.queue is not None:
+            self._enter("queue")
+        elif self._reached():
+            self._enter("menu")
+        self._take_none()
+
+    def _take_none(self) -> None:
+        self._news.set()
+
+    def _hear(self, event: Event) -> None:
+        speaker, text = event.data["speaker"], event.data.get("text")
+        if speaker == "system":
+            return
+        reply = Reply(speaker, text)
+        self.heard.append(reply)
+        if self.turns:
+            self.turns[-1].replies.append(reply)
+        if text is not None:
+            for word in self.scenario.safety.stop_words:
+                if word.in_(self.lang) in text:
+                    self._unsafe = word.in_(self.lang)
+
+    def _enter(self, state: State) -> None:
+        order: tuple[State, ...] = ("dialling", "ringing", "menu", "queue", "talking", "done")
+        if self._state is None or order.index(state) > order.index(self._state):
+            self._state = state
+            self.on_state(state)
+
+    def _reached(self) -> bool:
+        return any(
+            e.kind in ("connected", "prompt", "music", "speech", "message", "widget_ready") for e in self.timeline
+        )
+
+    def _now(self) -> float:
+        return self.clock.monotonic() - self._anchor.monotonic
+
+    async def _until(self, ready: Callable[[], T | None], seconds: float) -> T | None:
+        """Returns the first value of ``ready`` that is not None, or None after ``seconds`` or when the far end left."""
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                while (value := ready()) is None:
+                    if self._ended is not None:
+                        return None
+                    if self._unsafe is not None:
+                        raise _Stop(f"SAFETY: the far end said “{self._unsafe}”")
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            return None
+        return value
+
+    # ---- the walk
+
+    async def _walk(self) -> _Stop:
+        try:
+            await self._be_reached()
+            for step in self.scenario.steps_on(self.channel.kind):
+                await self._step(step)
+                if self._ended is not None:
+                    raise _Stop(
+                        f"the far end ended the session ({self._ended.data.get('cause', '')})".replace(" ()", "")
+                    )
+            await self._say_goodbye()
+        except _Stop as stop:
+            return stop
+        return _Stop("")
+
+    async def _be_reached(self) -> None:
+        if self.channel.kind == "chat":
+            return
+        if await self._until(lambda: True if self._reached() else None, self.limits.ring_s) is None:
+            if self._ended is not None:
+                raise _Stop(f"not connected: {self._ended.data.get('cause', 'ended')}", Outcome.NET_FAIL)
+            raise _Stop(f"no answer within {self.limits.ring_s:g} s", Outcome.NET_FAIL)
+
+    async def _step(self, step: Step) -> None:
+        if step.human is not None:
+            await self._reach_human()
+        elif step.ask is not None:
+            await self._ask(step.ask)
+        elif step.dtmf is not None:
+            await self._after(step.after, since=self._now() - 1e-3 if self._pressed_before() else 0.0)
+            await self._press(step.dtmf)
+            self.turns.append(Turn("dtmf", self._facts_of_keys()))
+            await self._until(self._reply_after(self._now()), self.limits.reply_s)
+
+    def _pressed_before(self) -> bool:
+        return any(event.kind == "pressed" for event in self.timeline)
+
+    def _facts_of_keys(self) -> tuple[str, ...]:
+        """Facts that no question asks for are what a self-service answer must contain."""
+        asked = {key for step in self.scenario.steps if step.ask for key in step.ask.facts}
+        return tuple(fact.key for fact in self.scenario.facts if fact.key not in asked)
+
+    async def _press(self, digits: str) -> Said:
+        said = await self.channel.press(digits)
+        self._take(Event(kind="pressed", t=said.start, method="callback", u=0.01, data={"digits": digits}))
+        return said
+
+    async def _say(self, text: str, line: str) -> Said:
+        said = await self.channel.say(text, line=line)
+        method: Literal["dom", "callback"] = "dom" if said.method == "dom" else "callback"
+        self._take(
+            Event(kind="said", t=said.start, method=method, u=0.01, data={"turn": line, "text": text, "end": said.end})
+        )
+        return said
+
+    async def _after(self, role: str, since: float) -> None:
+        """Waits until the far end has said something of ``role`` (any, menu, welcome) since ``since``."""
+        if role == "none":
+            return
+
+        def ready() -> Event | None:
+            for event in self.timeline:
+                if event.kind == "message" and event.t >= since and event.data["speaker"] != "system":
+                    found = event.data.get("role")
+                    if role in ("any", found) or (found is None and not self.prompts_known):
+                        return event
+            return None
+
+        if await self._until(ready, self.limits.menu_s) is None:
+            if self._ended is not None:
+                raise _Stop("the far end hung up in the menu", Outcome.IVR_FAIL)
+            raise _Stop(f"no {role} prompt within {self.limits.menu_s:g} s", Outcome.IVR_FAIL)
+
+    async def _reach_human(self) -> None:
+        since = 0.0
+        for index, way in enumerate(self.to_human):
+            last = index == len(self.to_human) - 1
+            if not (
+                self.channel.kind == "chat" and self.turns
+            ):  # in a chat that already runs there is no menu to await
+                await self._after(way.after, since)
+            if way.press is not None:
+                said = await self._press(way.press)
+            else:
+                said = await self._say(way.say or "", "to-human")
+            since = said.end
+            if last:
+                self._request(said.start, "callback" if way.press is not None else said.method)
+        if not self.to_human:  # a direct line: calling is asking
+            self._request(0.0, "callback")
+        await self._wait_in_queue()
+
+    def _request(self, t: float, method: str) -> None:
+        self._take(Event(kind="request", t=t, method="dom" if method == "dom" else "callback", u=0.01))
+
+    async def _wait_in_queue(self) -> None:
+        request = self.instants.request
+        assert request is not None
+        again = True
+        handled = len(self.timeline)
+        while True:
+            queue = self.instants.queue
+            limit = self.limits.queue_s if queue else self.limits.menu_s
+            left = (queue or request).t + limit - self._now()
+            in_queue = queue is not None
+
+            def news(seen: int = handled, in_queue: bool = in_queue) -> Event | bool | None:
+                if self.instants.answer is not None:
+                    return True
+                for event in self.timeline[seen:]:
+                    if event.kind in ("message", "notice") and event.data.get("role") in (
+                        "callback",
+                        "closed",
+                        "menu",
+                        "invalid",
+                        "left",
+                    ):
+                        return event
+                return False if (self.instants.queue is not None) != in_queue else None
+
+            found = await self._until(news, left)
+            if found is True:
+                break
+            if found is None:
+                raise self._left_waiting(in_queue)
+            if isinstance(found, Event):
+                handled = self.timeline.index(found) + 1
+                again = await self._turned_away(found, again)
+        await self._hear_greeting()
+
+    def _left_waiting(self, in_queue: bool) -> _Stop:
+        if self._ended is not None:
+            cause = self._ended.data.get("cause", "")
+            if in_queue:
+                return _Stop(f"released in the queue ({cause})", Outcome.DROPPED)
+            return _Stop(f"hung up after a human was asked for ({cause})", Outcome.IVR_FAIL)
+        if in_queue:
+            return _Stop(f"waited {self.limits.queue_s:g} s in the queue", Outcome.LIMIT)
+        return _Stop(f"no queue within {self.limits.menu_s:g} s of asking for a human", Outcome.IVR_FAIL)
+
+    async def _turned_away(self, event: Event, again: bool) -> bool:
+        """Handles a recording that is no queue: raises if it ends the wait, else says whether one try is left."""
+        role = event.data["role"]
+        if role == "callback":
+            raise _Stop("a call-back was offered instead of a human; none was ordered", Outcome.CALLBACK)
+        if role in ("closed", "left"):
+            raise _Stop("told to call again later", Outcome.DROPPED if self.instants.queue else Outcome.IVR_FAIL)
+        if role == "menu" and event.t > (self.instants.request or event).t:
+            if not again:
+                raise _Stop("the menu leads nowhere: asked twice for a human", Outcome.IVR_FAIL)
+            last = self.to_human[-1]
+            if last.press is not None:
+                await self._press(last.press)
+            return False
+        return again
+
+    async def _hear_greeting(self) -> None:
+        word = self.instants.first_word or self.instants.answer
+        assert word is not None
+        since = word.t - 0.2
+        await self._until(self._reply_after(since), self.limits.reply_s)
+
+    def _reply_after(self, t: float) -> Callable[[], Event | None]:
+        def ready() -> Event | None:
+            for event in reversed(self.timeline):
+                if event.kind == "message" and event.data["end"] > t and event.data["speaker"] != "system":
+                    return None if self._is_acknowledgement(event) else event
+            return None
+
+        return ready
+
+    def _is_acknowledgement(self, event: Event) -> bool:
+        text = event.data.get("text")
+        return (
+            text is not None
+            and len(text) <= ACKNOWLEDGEMENT_MAX
+            and any(word in text.casefold() for word in ACKNOWLEDGEMENTS)
+        )
+
+    async def _ask(self, ask: Ask) -> None:
+        turn = Turn(ask.id, ask.facts)
+        self.turns.append(turn)
+        said = await self._say(ask.say.in_(self.lang), ask.id)
+        if await self._until(self._reply_after(said.end), self.limits.reply_s) is None and self._ended is None:
+            self.review.append(f"no reply to “{ask.id}” within {self.limits.reply_s:g} s")
+
+    async def _say_goodbye(self) -> None:
+        said = await self._say(self.scenario.farewell.in_(self.lang), "farewell")
+        self.turns.append(Turn("farewell", ()))
+        await self._until(self._reply_after(said.end), GOODBYE_S)
+
+    # ---- what it comes to
+
+    def _told(self, stop: _Stop) -> Told:
+        self.instants = find(self.timeline)
+        return Told(self._outcome(stop), stop.reason, self.timeline, self.instants, self.turns, self.heard, self.review)
+
+    def _outcome(self, stop: _Stop) -> Outcome:
+        if stop.outcome is Outcome.INVALID:
+            return Outcome.INVALID
+        if self.instants.answer is not None:
+            return Outcome.ANSWERED
+        if stop.outcome is not None:
+            return stop.outcome
+        if self.instants.queue is not None:
+            return Outcome.DROPPED if self._ended and self._ended.data.get("by") != "us" else Outcome.LIMIT
+        if self.instants.request is not None or stop.reason or self._ended_too_soon():
+            return Outcome.IVR_FAIL if self._reached() else Outcome.NET_FAIL
+        return Outcome.IVR_SERVED  # by design no human was asked for; the judgement may still say otherwise
+
+    def _ended_too_soon(self) -> bool:
+        asks = [step.ask for step in self.scenario.steps_on(self.channel.kind) if step.ask is not None]
+        return len([turn for turn in self.turns if turn.ask not in ("dtmf", "farewell")]) < len(asks)

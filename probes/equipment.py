@@ -1,0 +1,126 @@
+"""What one probing process owns: a SIP endpoint, a browser, caches. Each is started when first needed.
+
+One object a process, on one event loop; ``close`` ends every call and frees the lot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from probes.channel import Channel
+from probes.clock import Clock
+from probes.session import AttemptKey
+from probes.speaking.speaker import Speaker, Voice
+from probes.target import Line, Target
+from scenarios.errors import InputError
+from scenarios.model import Lang
+
+if TYPE_CHECKING:
+    from probes.chat.browser import Browser
+    from probes.voice.pjsip import Endpoint, Trunk
+
+CALLER_VARIANTS = ("f3", "f5", "m2", "m4")
+
+
+class Equipment:
+    """Makes channels. Imports of native code happen here, when the first call or chat needs them."""
+
+    def __init__(self, cache: Path) -> None:
+        self.cache = cache
+        self.clock = Clock()
+        self._endpoint: Endpoint | None = None
+        self._browser: Browser | None = None
+        self._starting = asyncio.Lock()
+
+    async def channel(
+        self, attempt: AttemptKey, target: Target, target_folder: Path, folder: Path, lang: Lang
+    ) -> Channel:
+        """Returns a channel to the attempt's entry, not yet open; evidence goes to ``folder``."""
+        if attempt.channel == "voice":
+            return await self._voice(attempt, target, target_folder, folder, lang)
+        return await self._chat(attempt, target, target_folder, folder, lang)
+
+    async def close(self) -> None:
+        """Hangs up, closes the browser, frees everything. Safe to call twice."""
+        endpoint, self._endpoint = self._endpoint, None
+        browser, self._browser = self._browser, None
+        if endpoint is not None:
+            await endpoint.stop()
+        if browser is not None:
+            await browser.close()
+
+    async def _voice(
+        self, attempt: AttemptKey, target: Target, target_folder: Path, folder: Path, lang: Lang
+    ) -> Channel:
+        from probes.hearing.ear import Ear
+        from probes.hearing.wav import read_wav
+        from probes.voice.channel import VoiceChannel
+        from probes.voice.pjsip import Endpoint
+
+        async with self._starting:
+            if self._endpoint is None:
+                self._endpoint = await Endpoint().start()
+        line = target.lines[attempt.entry]
+        prompts = [(prompt, read_wav(target.prompt_path(prompt, target_folder))) for prompt in target.prompts]
+        recordings = None if target.recordings is None else target_folder / target.recordings / attempt.scenario
+        speaker = Speaker(lang, Voice.draw(attempt.seed, among=CALLER_VARIANTS), self.cache, recordings)
+        return VoiceChannel(
+            line, endpoint=self._endpoint, trunk=trunk_of(line), ear=Ear(prompts), speaker=speaker, folder=folder
+        )
+
+    async def _chat(
+        self, attempt: AttemptKey, target: Target, target_folder: Path, folder: Path, lang: Lang
+    ) -> Channel:
+        from probes.chat.browser import Browser
+        from probes.chat.channel import ChatChannel
+
+        async with self._starting:
+            if self._browser is None:
+                self._browser = Browser()
+        return ChatChannel(
+            target.chats[attempt.entry], folder=folder, browser=self._browser, clock=self.clock, lang=lang
+        )
+
+
+def host_of(uri: str) -> str:
+    """Returns the host of a SIP URI (``sip:NUMBER@HOST:PORT;…``)."""
+    rest = uri.split(":", 1)[1].split(";")[0].rsplit("@", 1)[-1]
+    return urlsplit(f"//{rest}").hostname or ""
+
+
+def is_loopback(host: str) -> bool:
+    """Tells whether ``host`` is this machine by its loopback address or name."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def trunk_of(line: Line) -> Trunk:
+    """Returns how calls to ``line`` leave; the password comes from the environment.
+
+    Raises:
+        InputError: the variable that should hold the password is not set.
+    """
+    from probes.voice.pjsip import Trunk
+
+    bind = "127.0.0.1" if is_loopback(host_of(line.uri)) else "0.0.0.0"  # noqa: S104 - a SIP endpoint listens
+    account = line.account
+    if account is None:
+        return Trunk(bind=bind, transport=line.transport, srtp=line.srtp)
+    password = None
+    if account.password_env is not None:
+        password = os.environ.get(account.password_env)
+        if password is None:
+            raise InputError(f"the environment variable {account.password_env} (SIP password) is not set")
+    return Trunk(
+        bind=bind, transport=line.transport, uri=account.uri, registrar=account.registrar,
+        username=account.username, password=password, srtp=line.srtp,
+    )  # fmt: skip

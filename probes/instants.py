@@ -1,0 +1,103 @@
+"""Finds the defined instants in a timeline: request, queue entry, agent connected, first word (domain 2.1).
+
+``find`` is a pure function of the events, so what was decided during the call can be computed again from the record,
+and a better rule can be applied to old sessions. The same rules serve voice and chat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from probes.session import Event, Instant, Instants
+
+# A recording, a tone or a notice that says "you are in the queue now" once a human has been asked for.
+QUEUE_PROMPTS = frozenset({"transfer", "queue"})
+# When nothing marks the moment of connection itself, the agent is taken to have been connected this long before the
+# first word. The sandbox's calibration (make bench) shows the error that is left; a target may differ.
+GREETING_DELAY_S = 0.5
+GREETING_DELAY_U = 0.3
+# A mark of connection counts if the first word follows it this closely.
+MARK_TO_WORD_S = 2.5
+EARLY = 0.1  # stamps of different methods may disagree by so much
+
+
+def find(timeline: Sequence[Event]) -> Instants:
+    """Returns the instants that ``timeline`` supports; those it does not are None."""
+    request = _first(event for event in timeline if event.kind == "request")
+    connected = _first(event for event in timeline if event.kind == "connected")
+    ended = _first(event for event in timeline if event.kind == "ended")
+    found = Instants(request=request, connected=connected, end=ended)
+    if request is None:
+        return found
+    found.first_word, found.answer = _answer(timeline, request.t)
+    found.queue = _queue(timeline, request.t, found.answer)
+    return found
+
+
+def _first(events: Iterable[Event]) -> Instant | None:
+    event = min(events, key=lambda event: event.t, default=None)
+    return None if event is None else _instant(event)
+
+
+def _instant(event: Event, confidence: float = 1.0) -> Instant:
+    return Instant(t=event.t, method=event.method, u=event.u, confidence=confidence)
+
+
+def _is_queue_sign(event: Event) -> bool:
+    match event.kind:
+        case "prompt":
+            return event.data.get("role") in QUEUE_PROMPTS
+        case "notice":
+            return event.data.get("role") == "queue"
+        case "tone":
+            return event.data.get("name") == "ringback"
+        case "music" | "ringing":
+            return True
+    return False
+
+
+def _queue(timeline: Sequence[Event], request: float, answer: Instant | None) -> Instant | None:
+    until = float("inf") if answer is None else answer.t + EARLY
+    sign = _first(e for e in timeline if _is_queue_sign(e) and request - EARLY <= e.t <= until)
+    if sign is not None:
+        return sign.model_copy(update={"t": max(sign.t, request)})
+    if answer is None:
+        return None
+    # Put through without a sound: the wait began when the human was asked for.
+    return Instant(t=request, method="harness", u=1.0, confidence=0.5)
+
+
+def _answer(timeline: Sequence[Event], request: float) -> tuple[Instant | None, Instant | None]:
+    """Returns (first word, answer)."""
+    joined = _first(e for e in timeline if e.kind == "notice" and e.data.get("role") == "joined" and e.t >= request)
+    spoken = _first(
+        e
+        for e in timeline
+        if e.t >= request - EARLY
+        and (e.kind == "speech" or (e.kind in ("message", "first_token") and e.data.get("speaker") == "agent"))
+    )
+    if joined is not None:
+        word = spoken if spoken is not None and spoken.t >= joined.t - EARLY else None
+        return word, joined
+    if spoken is None:
+        return None, None
+    return spoken, _connection(timeline, spoken, request)
+
+
+def _connection(timeline: Sequence[Event], word: Instant, request: float) -> Instant:
+    """Returns when the agent was connected, given the first word: by a mark close before it, else by calibration."""
+    guess = Instant(t=max(request, word.t - GREETING_DELAY_S), method=word.method, u=GREETING_DELAY_U, confidence=0.8)
+    if word.method == "dom":
+        return word.model_copy()
+    near = [e for e in timeline if max(request, word.t - MARK_TO_WORD_S) - EARLY <= e.t <= word.t + EARLY]
+    announced = [e for e in near if e.kind == "prompt" and e.data.get("role") == "agent_id"]
+    exact = [
+        e for e in near if e.kind in ("connected", "music_end") or (e.kind == "tone_end" and e.data.get("cut", False))
+    ]
+    for marks in (announced, exact):
+        if marks:
+            mark = max(marks, key=lambda event: event.t)
+            return Instant(t=min(mark.t, word.t), method=mark.method, u=max(mark.u, 0.05), confidence=0.95)
+    # A tone or a recording that ended on its own only bounds the moment from below.
+    bounds = [e.t for e in near if e.kind in ("tone_end", "prompt_end")]
+    return guess.model_copy(update={"t": min(word.t, max([guess.t, *bounds]))})
