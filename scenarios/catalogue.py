@@ -1,0 +1,119 @@
+"""The catalogue: the scripts that ship with the harness, and those in a user's folder."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from scenarios.errors import InputError, ScenarioError
+from scenarios.model import Scenario
+from scenarios.phrases import phrases
+from scenarios.yaml_file import Loaded, Path_, load_many, load_with_hash
+
+SHIPPED = Path(__file__).with_name("scripts")
+
+
+@dataclass(frozen=True)
+class LoadedScenario:
+    """A script and the bytes it came from."""
+
+    scenario: Scenario
+    path: Path
+    sha256: str
+
+
+def shipped() -> list[Path]:
+    """Returns the scripts that ship with the harness, by name."""
+    return sorted(SHIPPED.glob("*.yaml"))
+
+
+def find(id_or_path: str | Path, folder: str | Path | None = None) -> Path:
+    """Finds a script: a path, or an id in the user's folder first and then among those shipped.
+
+    Raises:
+        ScenarioError: there is none.
+    """
+    text = str(id_or_path)
+    if text.endswith((".yaml", ".yml")) or "/" in text:
+        path = Path(id_or_path)
+        if not path.is_file():
+            raise ScenarioError("there is no such script", file=path, cure="check the path")
+        return path
+    for place in [Path(folder)] if folder is not None else []:
+        if (place / f"{text}.yaml").is_file():
+            return place / f"{text}.yaml"
+    known = [path.stem for path in shipped()] + [path.stem for path in Path(folder or SHIPPED).glob("*.yaml")]
+    if text in known:
+        return SHIPPED / f"{text}.yaml"
+    near = difflib.get_close_matches(text, known, n=1)
+    listed = f"there are: {', '.join(sorted(set(known)))}"
+    raise ScenarioError(f"there is no script '{text}'", cure=f"did you mean '{near[0]}'? {listed}" if near else listed)
+
+
+def load(id_or_path: str | Path, folder: str | Path | None = None) -> LoadedScenario:
+    """Finds and reads a script.
+
+    Raises:
+        ScenarioError: it is not there, or the first mistake in it.
+    """
+    loaded = load_with_hash(find(id_or_path, folder), Scenario)
+    for problem in _mistakes(loaded):
+        raise problem
+    return LoadedScenario(loaded.model, loaded.path, loaded.sha256)
+
+
+def lint(paths: Iterable[str | Path]) -> list[InputError]:
+    """Reads scripts (files, or folders of them) and returns every mistake in every one."""
+    files = [file for path in map(Path, paths) for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
+    good, problems = load_many(files, Scenario)
+    problems += [problem for loaded in good for problem in _mistakes(loaded)]
+    seen: dict[str, Path] = {}
+    for loaded in good:
+        first = seen.setdefault(loaded.model.id, loaded.path)
+        if first != loaded.path:
+            problems.append(_problem(loaded, ("id",), f"id {loaded.model.id} is also that of {first}", "change one"))
+    return problems
+
+
+def _mistakes(loaded: Loaded[Scenario]) -> Iterator[ScenarioError]:
+    """Yields what the model alone cannot see."""
+    scenario = loaded.model
+    for group, letter, ids in (("must", "G", scenario.must), ("must_not", "F", scenario.must_not)):
+        for index, phrase in enumerate(ids):
+            known = [each for each in phrases() if each.startswith(letter)]
+            if phrase not in known:
+                cure = f"there are: {', '.join(known)}"
+                yield _problem(loaded, (group, index), f"{group} has no phrase '{phrase}'", cure)
+    for channel in scenario.channels:
+        steps = scenario.steps_on(channel)
+        if not any(step.ask or step.human for step in steps):
+            cure = f"add an ask or human step with on: [{channel}], or take {channel} out of channels"
+            yield _problem(loaded, ("channels",), f"the script has nothing to do on {channel}", cure)
+        if channel == "chat" and any(step.dtmf for step in steps):
+            index = next(n for n, step in enumerate(scenario.steps) if step.dtmf and "chat" in step.on)
+            yield _problem(loaded, ("steps", index), "there are no keys to press in a chat", "add on: [voice]")
+    yield from _repeated(loaded)
+    asked = {key for step in scenario.steps if step.ask for key in step.ask.facts}
+    for index, fact in enumerate(scenario.facts):
+        if fact.key not in asked:
+            cure = "name it under facts of an ask, or remove it"
+            yield _problem(loaded, ("facts", index, "key"), f"no step asks for fact '{fact.key}'", cure)
+
+
+def _repeated(loaded: Loaded[Scenario]) -> Iterator[ScenarioError]:
+    """Yields ask ids and fact keys that occur twice."""
+    asks = [(("steps", n, "ask", "id"), step.ask.id) for n, step in enumerate(loaded.model.steps) if step.ask]
+    facts = [(("facts", n, "key"), fact.key) for n, fact in enumerate(loaded.model.facts)]
+    for what, named in (("ask", asks), ("fact", facts)):
+        seen: set[str] = set()
+        for key, name in named:
+            if name in seen:
+                yield _problem(loaded, key, f"{what} '{name}' occurs twice", "give each its own name")
+            seen.add(name)
+
+
+def _problem(loaded: Loaded[Scenario], key: Path_, message: str, cure: str) -> ScenarioError:
+    place = loaded.place(*key)
+    return ScenarioError(message, file=loaded.path, line=place.line, column=place.column, cure=cure)
