@@ -88,6 +88,10 @@ class Metrics(Frozen):
         waits = channel.waits.get(id_) if channel else None
         return waits if waits and waits.n else None
 
+    def rate_or_wait(self, id_: str) -> Rate | Waits | None:
+        """Returns the rate or the waits of that id, or None when nothing of it was observed."""
+        return self.rate(id_) if MEASURES[id_].kind == "rate" else self.wait(id_)
+
     @property
     def complete(self) -> bool:
         """Whether every planned session ended and says something about the centre."""
