@@ -1,0 +1,145 @@
+"""The browser: found, started once per process and shared; every session has a context of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import os
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.async_api import Browser as Chromium
+from playwright.async_api import BrowserContext, Playwright, async_playwright
+from playwright.async_api import Error as PlaywrightError
+
+from scenarios.errors import HarnessFault, ToolMissing
+from scenarios.model import Lang
+
+NAMES = ("chromium-headless-shell", "chromium", "google-chrome", "google-chrome-stable")
+CURE = "install chromium-headless-shell (make browser), or set SHOPPER_CHROMIUM to a Chromium"
+LOCALES: dict[Lang, str] = {"zh": "zh-CN", "en": "en-GB"}
+
+# No traffic of the browser's own: nothing but the chat's page may be seen on the wire.
+QUIET = (
+    "--disable-background-networking",
+    "--disable-client-side-phishing-detection",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-domain-reliability",
+    "--disable-sync",
+    "--metrics-recording-only",
+    "--no-first-run",
+    "--no-pings",
+)
+# A page in the background keeps its clock and its timers.
+AWAKE = (
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
+)
+LOOPBACK_ONLY = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE [::1]"
+
+
+def is_loopback(url: str) -> bool:
+    """Tells whether ``url`` leads to this machine."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def find_chromium() -> Path | None:
+    """Finds Chromium: ``$SHOPPER_CHROMIUM``, then one on PATH; None leaves it to Playwright's own.
+
+    Raises:
+        ToolMissing: ``$SHOPPER_CHROMIUM`` names no program.
+    """
+    wanted = os.environ.get("SHOPPER_CHROMIUM")
+    if wanted:
+        found = shutil.which(wanted)
+        if found is None:
+            raise ToolMissing(f"SHOPPER_CHROMIUM names no program: {wanted}; {CURE}")
+        return Path(found)
+    return next((Path(path) for name in NAMES if (path := shutil.which(name))), None)
+
+
+class Browser:
+    """One Chromium for pages of this machine and one for all others, each started when first needed.
+
+    The first can reach nothing but the loopback interface. All of it belongs to the event loop it was first used on.
+    """
+
+    def __init__(self, *, opening: int = 4) -> None:
+        """Makes the browser; nothing is started yet.
+
+        Args:
+            opening: how many pages may be opening at the same time; more only slow each other down.
+        """
+        self.opening = asyncio.Semaphore(opening)
+        self._lock = asyncio.Lock()
+        self._playwright: Playwright | None = None
+        self._running: dict[bool, Chromium] = {}
+
+    async def context(self, url: str, lang: Lang) -> BrowserContext:
+        """Returns a fresh context for a session on ``url``: no cookies, no downloads, no service workers.
+
+        Raises:
+            ToolMissing: no browser was found, or it does not start.
+            HarnessFault: the browser died; the next call starts it again.
+        """
+        guarded = is_loopback(url)
+        async with self._lock:
+            chromium = self._running.get(guarded)
+            if chromium is None or not chromium.is_connected():
+                chromium = self._running[guarded] = await self._launch(guarded=guarded)
+        try:
+            return await chromium.new_context(
+                locale=LOCALES[lang],
+                viewport={"width": 1280, "height": 800},
+                service_workers="block",
+                accept_downloads=False,
+            )
+        except PlaywrightError as error:
+            raise HarnessFault(f"the browser could not open a new context: {first_line(error)}") from error
+
+    async def close(self) -> None:
+        """Ends the browsers. Safe to call twice; never raises."""
+        async with self._lock:
+            for chromium in self._running.values():
+                with contextlib.suppress(PlaywrightError):
+                    await chromium.close()
+            self._running.clear()
+            if self._playwright is not None:
+                with contextlib.suppress(PlaywrightError):
+                    await self._playwright.stop()
+                self._playwright = None
+
+    async def _launch(self, *, guarded: bool) -> Chromium:
+        path = find_chromium()
+        if self._playwright is None:
+            self._playwright = await async_playwright().start()
+        try:
+            return await self._playwright.chromium.launch(
+                executable_path=path,  # None: Playwright's own
+                headless=True,
+                # A page of our own needs no sandbox; a stranger's page gets one, which root cannot have.
+                chromium_sandbox=not guarded and os.geteuid() != 0,
+                args=[*QUIET, *AWAKE, *([LOOPBACK_ONLY] if guarded else [])],
+                handle_sigint=False,
+                handle_sigterm=False,
+                handle_sighup=False,
+            )
+        except PlaywrightError as error:
+            if path is None:
+                raise ToolMissing(f"no Chromium was found on this machine; {CURE}") from error
+            raise ToolMissing(f"Chromium does not start ({path}): {first_line(error)}; {CURE}") from error
+
+
+def first_line(error: Exception) -> str:
+    """Returns the sentence of a Playwright error, without its call log."""
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,348 @@
+"""A web chat as a :class:`probes.channel.Channel`: a real browser on the real page.
+
+Everything measured is stamped inside the page by ``observer.js``; what travels here late keeps its stamp. Nothing
+measured waits on a locator or polls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import math
+import re
+import secrets
+from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.async_api import BrowserContext, Frame, FrameLocator, Page, Route
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import TimeoutError as PlaywrightTimeout
+
+from probes.channel import Said
+from probes.chat.browser import Browser, first_line
+from probes.chat.chat_log import ChatLog
+from probes.chat.page_clock import Offset, measure
+from probes.chat.widget import load_widget
+from probes.clock import Anchor, Clock
+from probes.session import Event
+from probes.target import Chat
+from scenarios.errors import FarEndFault, HarnessFault, ProbeFault
+from scenarios.model import ChannelKind, Lang
+
+OBSERVER = Path(__file__).with_name("observer.js").read_text(encoding="utf-8")
+GIVE_UP_S = 5.0  # on any single step of closing
+STAMP_U = 0.010  # standard uncertainty of a stamp of the observer, busy machine (make bench prints the measured error)
+
+
+class ChatChannel:
+    """One chat session in a browser context of its own."""
+
+    kind: ChannelKind = "chat"
+
+    def __init__(
+        self,
+        chat: Chat,
+        *,
+        folder: Path,
+        browser: Browser,
+        clock: Clock,
+        lang: Lang,
+        settle_s: float = 0.9,
+        open_s: float = 20.0,
+        echo_s: float = 10.0,
+        trace: bool = False,
+        profiles: Path | None = None,
+    ) -> None:
+        """Makes the channel; nothing is opened yet.
+
+        Args:
+            chat: the entry point.
+            folder: where the evidence goes; made if missing.
+            browser: shared by the sessions of this process.
+            clock: ours.
+            lang: the browser's language.
+            settle_s: a message is complete after so many seconds without a change.
+            open_s: how long the page may take to load.
+            echo_s: how long the page may take to show what we sent.
+            trace: also record a Playwright trace (without screenshots).
+            profiles: where a widget profile of the target's own is looked for.
+
+        Raises:
+            TargetError: the widget profile is wrong.
+        """
+        self._chat, self._folder, self._browser, self._clock, self._lang = chat, folder, browser, clock, lang
+        self._open_s, self._echo_s, self._trace = open_s, echo_s, trace
+        self._widget = load_widget(chat.widget, profiles)
+        self._log = ChatLog(self._widget, folder / "transcript.jsonl", settle_s)
+        self._host = urlsplit(chat.url).hostname or ""
+        self._anchor: Anchor | None = None
+        self._context: BrowserContext | None = None
+        self._page: Page | None = None
+        self._names = {"wake": f"_{secrets.token_hex(6)}", "flush": f"_{secrets.token_hex(6)}"}
+        self._inbox: asyncio.Queue[tuple[Frame, str]] = asyncio.Queue()
+        self._offsets: dict[tuple[Frame, float], Offset] = {}
+        self._pump: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._chores: set[asyncio.Task[None]] = set()
+
+    # --- the contract -----------------------------------------------------------------------------------------------
+
+    async def open(self, anchor: Anchor) -> None:
+        """Opens the page and the widget, until a message would not be lost.
+
+        Raises:
+            FarEndFault: the page did not load, leads elsewhere, or its widget did not become ready.
+            HarnessFault: the browser failed.
+            ToolMissing: there is no browser.
+        """
+        self._anchor = anchor
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._log.open(anchor, url=self._chat.url)
+        try:
+            async with self._browser.opening:
+                page = await self._new_page()
+            await self._load(page)
+            await self._open_widget(page)
+        except ProbeFault as fault:
+            self._log.note("fault", text=str(fault))
+            raise
+        except PlaywrightError as error:
+            self._log.note("fault", text=first_line(error))
+            raise HarnessFault(f"the browser failed while opening the chat: {first_line(error)}") from error
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Yields what the page shows, as it becomes known; ends after ``ended``."""
+        while (event := await self._log.events.get()) is not None:
+            yield event
+        self._log.events.put_nowait(None)  # for whoever asks again
+
+    async def say(self, text: str, *, line: str) -> Said:
+        """Types ``text``, sends it, and returns when the page has shown it as ours.
+
+        Raises:
+            FarEndFault: the page never showed it, or the chat is over.
+            HarnessFault: the browser failed.
+        """
+        page = self._require_page()
+        echo = self._log.expect_echo(text)
+        box = self._scope(page).locator(self._widget.input).first
+        try:
+            await box.fill(text, timeout=self._echo_s * 1000)
+            if self._widget.send == "Enter":
+                await box.press("Enter")
+            else:
+                await self._scope(page).locator(self._widget.send).first.click(timeout=self._echo_s * 1000)
+            async with asyncio.timeout(self._echo_s):
+                t = await echo
+        except TimeoutError as error:
+            self._log.note("send_lost", line=line, text=text)
+            raise FarEndFault(f"send lost: the page did not show our message within {self._echo_s:g} s") from error
+        except PlaywrightTimeout as error:
+            raise FarEndFault("send lost: the chat does not take input") from error
+        except PlaywrightError as error:
+            raise HarnessFault(f"the browser failed while sending: {first_line(error)}") from error
+        finally:
+            self._log.forget_echo()
+        self._log.note("said", t=t, line=line, text=text)
+        return Said(t, t, "dom")
+
+    async def press(self, digits: str) -> Said:
+        """A chat has no keys.
+
+        Raises:
+            HarnessFault: always.
+        """
+        raise HarnessFault(f"a chat has no keys to press ({digits}); use 'say' in the target's to_human")
+
+    async def close(self) -> None:
+        """Takes the last screenshot, leaves, and frees everything. Never raises; later calls wait for the first."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    def files(self) -> list[tuple[Path, str]]:
+        """Returns the evidence files written, each with its kind."""
+        kinds = {"transcript.jsonl": "transcript", "screen.png": "screenshot", "trace.zip": "trace"}
+        return [(self._folder / name, kind) for name, kind in kinds.items() if (self._folder / name).exists()]
+
+    # --- opening ----------------------------------------------------------------------------------------------------
+
+    async def _new_page(self) -> Page:
+        self._context = context = await self._browser.context(self._chat.url, self._lang)
+        await context.expose_binding(self._names["wake"], self._on_wake)
+        config = self._widget.observer_config() | self._names
+        await context.add_init_script(f"({OBSERVER})({json.dumps(config)})")
+        elsewhere = rf"^https?://(?!(?:[^/@]*@)?{re.escape(self._host)}(?::\d+)?(?:[/?#]|$))"
+        await context.route(re.compile(elsewhere, re.IGNORECASE), self._guard)
+        if self._trace:
+            await context.tracing.start(screenshots=False, snapshots=True)
+        self._page = page = await context.new_page()
+        context.on("page", self._on_popup)
+        page.on("crash", lambda _: self._end("us", "the page crashed", harness=True))
+        page.on("close", lambda _: self._end("us", "the page was closed", harness=True))
+        page.on("framenavigated", self._on_navigated)
+        self._pump = asyncio.create_task(self._run())
+        return page
+
+    async def _load(self, page: Page) -> None:
+        try:
+            response = await page.goto(self._chat.url, wait_until="domcontentloaded", timeout=self._open_s * 1000)
+        except PlaywrightTimeout as error:
+            raise FarEndFault(f"the page did not load within {self._open_s:g} s") from error
+        except PlaywrightError as error:
+            code = re.search(r"net::(ERR_\w+)", str(error))
+            if code is None or self._log.harness_failed:
+                raise
+            words = code.group(1).removeprefix("ERR_").replace("_", " ").lower()
+            raise FarEndFault(f"the page did not load: {words}") from error
+        if urlsplit(page.url).hostname != self._host:
+            raise FarEndFault(f"the page leads to another host ({urlsplit(page.url).hostname}); name it in the target")
+        if response is not None and response.status >= 400:
+            raise FarEndFault(f"the page did not load: HTTP status {response.status}")
+
+    async def _open_widget(self, page: Page) -> None:
+        seconds = self._widget.ready_s
+        try:
+            async with asyncio.timeout(seconds):
+                for selector in self._widget.open:
+                    await self._scope(page).locator(selector).first.click(timeout=seconds * 1000)
+                await self._log.ready.wait()
+        except (TimeoutError, PlaywrightTimeout) as error:
+            raise FarEndFault(f"the chat widget did not become ready within {seconds:g} s") from error
+        self._require_page()
+
+    def _scope(self, page: Page) -> Page | FrameLocator:
+        return page if self._widget.frame is None else page.frame_locator(self._widget.frame)
+
+    def _require_page(self) -> Page:
+        if self._log.harness_failed:
+            raise HarnessFault(f"the session was lost: {self._log.ended_cause}")
+        if self._log.ended_cause or self._closing is not None:
+            raise FarEndFault("the chat is over")
+        if self._page is None:
+            raise HarnessFault("the chat has not been opened")
+        return self._page
+
+    # --- what the browser tells us ----------------------------------------------------------------------------------
+
+    async def _guard(self, route: Route) -> None:
+        """Other hosts may serve parts of the page, but the page itself never leaves the chat's own host."""
+        request = route.request
+        with contextlib.suppress(PlaywrightError):
+            if request.is_navigation_request() and request.frame.parent_frame is None:
+                self._blocked(request.url)
+                await route.abort("blockedbyclient")
+            else:
+                await route.continue_()
+
+    def _on_navigated(self, frame: Frame) -> None:
+        host = urlsplit(frame.url).hostname
+        if frame.parent_frame is None and host not in (self._host, None):  # a redirect, which no route sees
+            self._blocked(frame.url)
+            self._end("far", "the page left for another host")
+
+    def _on_popup(self, page: Page) -> None:
+        self._blocked(page.url)
+        self._chore(page.close())
+
+    def _blocked(self, url: str) -> None:
+        self._log.emit("navigation_blocked", self._now(), "harness", host=urlsplit(url).hostname or "")
+
+    def _end(self, by: str, cause: str, *, harness: bool = False) -> None:
+        if self._closing is None:
+            self._log.end(self._now(), by, cause, method="harness", harness=harness)
+
+    def _now(self) -> float:
+        assert self._anchor is not None
+        return self._clock.monotonic() - self._anchor.monotonic
+
+    def _on_wake(self, source: dict[str, Any], payload: str) -> None:
+        self._inbox.put_nowait((source["frame"], payload))
+
+    async def _run(self) -> None:
+        """Takes the observer's batches in order and turns page stamps into session seconds."""
+        while True:
+            frame, payload = await self._inbox.get()
+            try:
+                await self._take(frame, json.loads(payload))
+            except PlaywrightError:
+                pass  # the frame went away before its clock was read
+            except (ValueError, TypeError, KeyError, AttributeError):
+                self._log.note("garbled", size=len(payload))  # the page itself called the binding
+            finally:
+                self._inbox.task_done()
+
+    async def _take(self, frame: Frame, batch: dict[str, Any]) -> None:
+        offset = await self._offset(frame, float(batch["origin"]))
+        main = frame.parent_frame is None
+        for record in batch["records"]:
+            t = self._seconds(float(record["t"]), offset)
+            if record.get("k") == "load" and main:
+                start = self._seconds(float(batch["origin"]), offset)
+                self._log.emit("page_loaded", t, "dom", self._u(offset), start=start)
+            elif main == (self._widget.frame is None):
+                wire = self._seconds(float(record["wire"]), offset) if record.get("wire") else None
+                self._log.take(record, t, self._u(offset), frame=id(frame), wire=wire)
+
+    async def _offset(self, frame: Frame, origin: float) -> Offset:
+        known = self._offsets.get((frame, origin))
+        if known is None:
+            known = self._offsets[frame, origin] = await measure(frame, self._clock)
+            self._log.note("clock", at="open", offset=known.seconds, u=known.u)
+        return known
+
+    def _seconds(self, page_ms: float, offset: Offset) -> float:
+        assert self._anchor is not None
+        return offset.monotonic(page_ms) - self._anchor.monotonic
+
+    def _u(self, offset: Offset) -> float:
+        return math.hypot(STAMP_U, offset.u)
+
+    # --- closing ----------------------------------------------------------------------------------------------------
+
+    async def _close(self) -> None:
+        if self._page is not None and not self._page.is_closed():
+            await self._quietly(self._drain(self._page))
+            await self._quietly(self._measure_again(self._page))
+            await self._quietly(self._page.screenshot(path=self._folder / "screen.png", timeout=GIVE_UP_S * 1000))
+        if self._context is not None:
+            if self._trace:
+                await self._quietly(self._context.tracing.stop(path=self._folder / "trace.zip"))
+            await self._quietly(self._context.close())
+        for task in [self._pump, *self._chores]:
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await task
+        if self._anchor is not None:
+            self._log.end(self._now(), "us", "left", method="harness")
+        self._log.close()
+
+    async def _drain(self, page: Page) -> None:
+        """Lets the page hand over what it still buffers, and takes it."""
+        for frame in page.frames:
+            with contextlib.suppress(PlaywrightError):
+                await frame.evaluate(f"() => window[{json.dumps(self._names['flush'])}]?.()")
+        await self._inbox.join()  # the binding's calls arrive before the evaluation returns
+
+    async def _measure_again(self, page: Page) -> None:
+        for (frame, _), before in list(self._offsets.items()):
+            if not frame.is_detached():
+                after = await measure(frame, self._clock)
+                drift = after.seconds - before.seconds
+                self._log.note("clock", at="close", offset=after.seconds, u=after.u, drift=drift)
+
+    async def _quietly(self, step: Awaitable[Any]) -> None:
+        try:
+            async with asyncio.timeout(GIVE_UP_S):
+                await step
+        except (PlaywrightError, TimeoutError, OSError) as error:
+            self._log.note("closing", text=first_line(error) if str(error) else type(error).__name__)
+
+    def _chore(self, step: Awaitable[Any]) -> None:
+        task = asyncio.ensure_future(self._quietly(step))
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)

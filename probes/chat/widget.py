@@ -1,0 +1,138 @@
+"""Widget profiles: how one kind of chat widget is opened, written into and read. Data, not code.
+
+A profile is a YAML file; the shipped ones lie in ``probes/chat/widgets``. Selectors are CSS and reach into open shadow
+roots. Everything is looked for in the page's main frame, or in its child frames where ``frame`` says so.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from scenarios.errors import TargetError
+from scenarios.model import Strict
+from scenarios.yaml_file import load
+
+SHIPPED = Path(__file__).with_name("widgets")
+
+Author = Literal["user", "bot", "agent", "system", "unknown"]
+NoticeRole = Literal["queue", "joined", "left", "callback", "closed", "end"]
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    return value
+
+
+Pattern = Annotated[str, AfterValidator(_pattern)]
+
+
+class AuthorRule(Strict):
+    """Who wrote a message: the first rule that fits decides."""
+
+    who: Author
+    css: str | None = Field(default=None, description="the message, or something inside it, matches this selector")
+    starts: str | None = Field(default=None, description="the message's whole text starts so (hidden prefixes)")
+
+    @model_validator(mode="after")
+    def _one(self) -> AuthorRule:
+        if (self.css is None) == (self.starts is None):
+            raise ValueError("an author rule has exactly one of: css, starts")
+        return self
+
+
+class Messages(Strict):
+    """Where the messages are."""
+
+    list: str = Field(description="the container; what happens outside it is no message")
+    item: str = Field(description="one message, counted from the container down")
+    text: str | None = Field(default=None, description="the words inside an item; the whole item by default")
+    drop: tuple[str, ...] = Field(default=(), description="parts of an item that are no words of the message")
+    key: str | None = Field(default=None, description="an attribute that names a message for good, if there is one")
+    authors: tuple[AuthorRule, ...] = Field(min_length=1)
+
+
+class NoticeRule(Strict):
+    """A wording by which the centre says where we are. A group named ``position`` is our place in the queue."""
+
+    role: NoticeRole
+    pattern: Pattern
+    by: tuple[Author, ...] = ("system", "bot", "unknown")
+
+
+class Notice(Strict):
+    """A notice that was recognised."""
+
+    role: NoticeRole
+    position: int | None = None
+
+
+class Widget(Strict):
+    """One profile."""
+
+    format: Literal[1]
+    name: str
+    frame: str | None = Field(default=None, description="the iframe the widget lives in")
+    open: tuple[str, ...] = Field(default=(), description="what to click, in order, once the page has loaded")
+    ready: str = Field(description="shown and enabled when a message will not be lost")
+    ready_s: float = Field(default=20, gt=0, description="how long to wait for that after the page has loaded")
+    input: str
+    send: str = Field(default="Enter", description="'Enter', or the button to click")
+    messages: Messages
+    typing: str | None = Field(default=None, description="shown while the far end is typing")
+    notices: tuple[NoticeRule, ...] = ()
+    agent_after_joined: bool = Field(
+        default=False, description="the widget marks bot and human alike: after 'joined' it is the human"
+    )
+    ends_with_socket: bool = Field(default=True, description="the far end closing the WebSocket ends the chat")
+
+    def notice(self, author: str, text: str) -> Notice | None:
+        """Returns the notice that ``text`` is, if any; rules are tried in order."""
+        for rule in self.notices:
+            if author not in rule.by:
+                continue
+            found = re.search(rule.pattern, text, re.IGNORECASE)
+            if found:
+                position = found.groupdict().get("position")
+                return Notice(role=rule.role, position=int(position) if position else None)
+        return None
+
+    def observer_config(self) -> dict[str, Any]:
+        """Returns what the observer in the page needs to know."""
+        return {
+            "list": self.messages.list,
+            "item": self.messages.item,
+            "text": self.messages.text,
+            "drop": ", ".join(self.messages.drop) or None,
+            "key": self.messages.key,
+            "authors": [rule.model_dump() for rule in self.messages.authors],
+            "typing": self.typing,
+            "ready": self.ready,
+        }
+
+
+def load_widget(name: str, folder: Path | None = None) -> Widget:
+    """Loads a profile.
+
+    Args:
+        name: a shipped profile (``sandbox``), or a path ending in ``.yaml``.
+        folder: where a relative path starts, usually the target file's folder.
+
+    Raises:
+        TargetError: there is no such profile, or it is wrong.
+    """
+    if name.endswith((".yaml", ".yml")):
+        return load((folder or Path()) / name, Widget, error=TargetError)
+    shipped = {path.stem: path for path in SHIPPED.glob("*.yaml")}
+    if name not in shipped:
+        raise TargetError(
+            f"unknown chat widget {name!r}",
+            cure=f"use one of {', '.join(sorted(shipped))}, or write a profile and give its path ending in .yaml",
+        )
+    return load(shipped[name], Widget, error=TargetError)
