@@ -1,7 +1,7 @@
 """The store: every attempt is a row from the start, and each row ends in exactly one outcome.
 
-``due`` -> ``claimed`` (committed to disk before anything is dialled) -> ``ended``. A claim happens once: an attempt that
-was claimed is never started again, whatever became of it.
+``due`` -> ``claimed`` (committed to disk before anything is dialled) -> ``ended``. A claim happens once: an attempt
+that was claimed is never started again, whatever became of it.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ class Store:
         """Lets go of the database."""
         self._engine.dispose()
 
-    def _move(self, attempt: str, state: str, **values: Any) -> bool:
-        change = update(AttemptRow).where(AttemptRow.id == attempt, AttemptRow.state == state).values(**values)
+    def _move(self, attempt: str, before: str, **values: Any) -> bool:
+        change = update(AttemptRow).where(AttemptRow.id == attempt, AttemptRow.state == before).values(**values)
         with self._engine.begin() as connection:
             return connection.execute(change).rowcount == 1
 

@@ -13,12 +13,22 @@ from typing import Any
 from scenarios.errors import HarnessFault
 
 
+async def interrupted() -> None:
+    """Waits for SIGTERM or SIGINT."""
+    await _signalled().wait()
+
+
+def _signalled() -> asyncio.Event:
+    end = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, end.set)
+    return end
+
+
 async def stopped() -> None:
     """Waits for SIGTERM, SIGINT, or the end of stdin: a parent that dies takes the sandbox with it."""
     loop = asyncio.get_running_loop()
-    end = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end.set)
+    end = _signalled()
 
     def readable() -> None:
         if not os.read(sys.stdin.fileno(), 4096):

@@ -1,0 +1,201 @@
+"""The ``shopper`` command.
+
+Exit codes: 0 ran and complete; 1 ran, and something was not measured or failed; 2 bad input; 3 refused by policy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from scenarios.errors import InputError, ShopperError
+from scenarios.model import Lang
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+scenario_app = typer.Typer(no_args_is_help=True, help="Scripts: check them.")
+app.add_typer(scenario_app, name="scenarios")
+
+LangOption = Annotated[str, typer.Option("--lang", help="zh or en: language of what is printed", metavar="zh|en")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="print one JSON document on stdout, everything else on stderr")
+]
+RunsOption = Annotated[Path, typer.Option("--runs", help="folder of runs")]
+
+
+def _lang(value: str) -> Lang:
+    if value not in ("zh", "en"):
+        raise InputError(f"--lang {value} is not a language of this tool", cure="zh or en")
+    return "zh" if value == "zh" else "en"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from harness.run import version
+
+        typer.echo(f"shopper {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    """Mystery shoppers call and chat with a contact centre; the waits and the answers are measured and scored."""
+
+
+@app.command()
+def probe(
+    target: Annotated[Path | None, typer.Option("--target", help="target.yaml; none: the built-in sandbox")] = None,
+    plan: Annotated[Path | None, typer.Option("--plan", help="plan.yaml; none: the quick plan")] = None,
+    authorisation: Annotated[
+        Path | None, typer.Option("--authorisation", help="default: authorisation.yaml beside the target")
+    ] = None,
+    scenarios: Annotated[Path | None, typer.Option("--scenarios", help="folder of your own scripts")] = None,
+    runs: RunsOption = Path("runs"),
+    scheduler: Annotated[str | None, typer.Option("--scheduler", help="tcp://… of a Dask scheduler")] = None,
+    lang: LangOption = "zh",
+    as_json: JsonOption = False,
+) -> None:
+    """Carry out a plan: calls and chats, scores and a report."""
+    from harness import run
+    from results import summary
+
+    if target is not None and plan is None:
+        raise InputError("a target needs a plan of its own", cure="give --plan; shopper init writes one to start from")
+    console = Console(stderr=as_json)
+    request = run.Request(target, plan, runs, _lang(lang), scheduler, authorisation, scenarios)
+    done = asyncio.run(run.probe(request, console))
+    summary.render(console, done.metrics, done.scorecard, request.lang)
+    for sentence in done.shortfalls:
+        console.print(f"未测得 / not measured: {sentence}", style="red", markup=False, soft_wrap=True)
+    console.print(f"报告 / report: {done.report}", soft_wrap=True, markup=False)
+    if as_json:
+        print(json.dumps(_document(done), ensure_ascii=False))  # noqa: T201 - stdout is the interface
+    raise typer.Exit(done.exit_code)
+
+
+def _document(done: object) -> dict[str, object]:
+    from harness.run import Finished
+
+    assert isinstance(done, Finished)
+    return {
+        "format": 1,
+        "run": done.folder.id,
+        "folder": str(done.folder.path),
+        "report": str(done.report),
+        "outcomes": {session.attempt.id: session.outcome for session in done.sessions},
+        "metrics": done.metrics.to_json(),
+        "scorecard": done.scorecard.to_json(),
+        "not_measured": done.shortfalls,
+        "exit_code": done.exit_code,
+    }
+
+
+@app.command()
+def sandbox(
+    folder: Annotated[Path, typer.Option("--folder", help="where its target.yaml and truth log go")] = Path(
+        "runs/sandbox"
+    ),
+    seed: Annotated[int, typer.Option("--seed")] = 1,
+    lang: LangOption = "zh",
+) -> None:
+    """Run the sandbox centre until Ctrl-C; prints its target file."""
+    from harness.run import speech_cache
+    from harness.sandbox.centre import Centre
+    from harness.sandbox.processes import interrupted
+
+    async def serve() -> None:
+        async with Centre(folder, seed=seed, lang=_lang(lang), cache=speech_cache()) as path:
+            typer.echo(f"{path}")
+            typer.echo("Ctrl-C ends it. / 按 Ctrl-C 结束。", err=True)
+            await interrupted()
+
+    asyncio.run(serve())
+
+
+@scenario_app.command()
+def lint(
+    paths: Annotated[list[Path] | None, typer.Argument(help="files or folders; none: the shipped scripts")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check scripts; every mistake of every file is listed."""
+    from scenarios import catalogue
+
+    files: list[Path] = []
+    for path in paths or catalogue.shipped():
+        files += sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+    if not files:
+        raise InputError("there is no script to check", cure="name a .yaml file, or a folder that holds some")
+    problems = catalogue.lint(files)
+    if as_json:
+        rows = [
+            {"file": str(p.file), "line": p.line, "column": p.column, "message": p.message, "cure": p.cure}
+            for p in problems
+        ]
+        typer.echo(json.dumps({"format": 1, "files": len(files), "problems": rows}, ensure_ascii=False))
+    else:
+        for problem in problems:
+            typer.echo(str(problem), err=True)
+        typer.echo(f"{len(files)} checked, {len(problems)} wrong")
+    raise typer.Exit(2 if problems else 0)
+
+
+RunArgument = Annotated[Path, typer.Argument(help="a run's folder, runs/<id>")]
+
+
+@app.command()
+def score(run: RunArgument, lang: LangOption = "zh", as_json: JsonOption = False) -> None:
+    """Score a run again from its sessions, and print it."""
+    from harness.run import conclude
+    from results import summary
+    from results.run_folder import RunFolder
+
+    folder = RunFolder.open(run)
+    done = conclude(folder, list(folder.sessions()), _lang(lang))
+    summary.render(Console(stderr=as_json), done.metrics, done.scorecard, _lang(lang))
+    if as_json:
+        typer.echo(json.dumps(_document(done), ensure_ascii=False))
+    raise typer.Exit(done.exit_code)
+
+
+@app.command()
+def report(run: RunArgument, lang: LangOption = "zh") -> None:
+    """Write a run's HTML report again; prints its path."""
+    from results import report as page
+    from results.run_folder import RunFolder
+
+    typer.echo(str(page.write(RunFolder.open(run), _lang(lang))))
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(help="a folder for target, plan and authorisation")]) -> None:
+    """Write a commented target, plan and authorisation to start from."""
+    from harness.init import write_templates
+
+    for path in write_templates(folder):
+        typer.echo(str(path))
+
+
+def main() -> NoReturn:
+    """Runs the command; what the harness can explain becomes one sentence and an exit code."""
+    try:
+        app(standalone_mode=True)
+    except ShopperError as error:
+        print(f"shopper: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception:
+        traceback.print_exc()
+        print("shopper: this is a fault of the harness; please report it with the lines above", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
+    sys.exit(0)

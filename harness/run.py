@@ -1,0 +1,269 @@
+"""One run, from files to report: check, dispatch, observe, score, show."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from harness.authorisation import Authorisation, load_authorisation
+from harness.dispatch import Limits as DispatchLimits
+from harness.dispatch import dispatch
+from harness.plan import LoadedPlan, PlannedAttempt, expand, load_plan
+from harness.policy import check_call, check_chat, is_loopback
+from harness.progress import Board
+from harness.sandbox.centre import Centre
+from probes.equipment import host_of
+from probes.probe import Assignment
+from probes.session import AttemptKey, Session
+from probes.target_file import LoadedTarget, load_target
+from results import report
+from results.observe import table
+from results.run_folder import RunFolder
+from results.store import NewAttempt, Store
+from scenarios.catalogue import LoadedScenario
+from scenarios.catalogue import load as load_scenario
+from scenarios.errors import PolicyRefused
+from scenarios.model import Lang
+from scoring.metrics import Metrics, compute
+from scoring.observations import NOT_VALID
+from scoring.scheme import load_scheme
+from scoring.scorer import Scorecard, score
+
+QUICK_PLAN = Path(__file__).parent / "sandbox" / "quick.yaml"
+SCHEME = "CMM-525-0005"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for. ``target`` None means the sandbox centre."""
+
+    target: Path | None
+    plan: Path | None
+    runs: Path
+    lang: Lang
+    scheduler: str | None = None
+    authorisation: Path | None = None
+    scenarios: Path | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What came of a run."""
+
+    folder: RunFolder
+    sessions: list[Session]
+    metrics: Metrics
+    scorecard: Scorecard
+    report: Path
+    exit_code: int
+    shortfalls: list[str]
+
+
+def version() -> str:
+    """Returns the installed version."""
+    return importlib.metadata.version("contact-centre-shopper")
+
+
+def speech_cache() -> Path:
+    """Returns the folder where synthesised speech is kept between runs."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "contact-centre-shopper" / "speech"
+
+
+async def probe(request: Request, console: Console) -> Finished:
+    """Carries out a plan.
+
+    Raises:
+        InputError: a file is wrong; nothing was dialled.
+        PolicyRefused: something in the plan may not be reached; nothing was dialled.
+    """
+    plan = load_plan(request.plan or QUICK_PLAN)
+    names = dict.fromkeys(stratum.scenario for stratum in plan.plan.attempts)
+    scripts = {name: load_scenario(name, request.scenarios) for name in names}
+    started = datetime.now(UTC)
+    run_id = f"{started:%Y%m%dT%H%M%SZ}-{_slug(plan.plan.name)}-{secrets.token_hex(2)}"
+    async with AsyncExitStack() as stack:
+        if request.target is None:
+            folder = RunFolder.create(request.runs, run_id)
+            console.print(f"沙箱中心启动 / starting the sandbox centre … {folder.path}", soft_wrap=True)
+            centre = Centre(folder.sandbox, seed=plan.plan.seed, lang=request.lang, cache=speech_cache())
+            target = load_target(await stack.enter_async_context(centre))
+            attempts = _checked(plan, target, scripts, None)
+            ceiling = None
+        else:
+            target = load_target(request.target)
+            authorisation = _authorisation(request)
+            attempts = _checked(plan, target, scripts, authorisation)
+            ceiling = None if authorisation is None else authorisation.max_at_once
+            folder = RunFolder.create(request.runs, run_id)
+        sessions = await _carry_out(request, plan, target, scripts, attempts, folder, console, started, ceiling)
+    return conclude(folder, sessions, request.lang)
+
+
+def conclude(folder: RunFolder, sessions: Sequence[Session], lang: Lang, today: date | None = None) -> Finished:
+    """Computes everything that follows from the sessions and writes it into the run's folder."""
+    observations = table(sessions)
+    folder.write_observations(observations)
+    metrics = compute(observations)
+    folder.write_json("metrics.json", metrics.to_json())
+    card = score(metrics, load_scheme(SCHEME), today=today or datetime.now(UTC).date())
+    folder.write_json("scorecard.json", card.to_json())
+    page = report.write(folder, lang)
+    shortfalls = _shortfalls(sessions)
+    return Finished(folder, list(sessions), metrics, card, page, 1 if shortfalls else 0, shortfalls)
+
+
+def _shortfalls(sessions: Iterable[Session]) -> list[str]:
+    """Says in one sentence each what was not measured; empty means the run is complete."""
+    found = []
+    by_kind: dict[str, list[Session]] = {}
+    for session in sessions:
+        by_kind.setdefault(session.attempt.channel, []).append(session)
+        if session.outcome in NOT_VALID:
+            found.append(f"{session.attempt.id} is {session.outcome}: {session.reason}")
+    for kind, group in by_kind.items():
+        failed = [session for session in group if session.outcome == "NET_FAIL"]
+        if failed and len(failed) == len(group):
+            what = "call" if kind == "voice" else "chat"
+            found.append(f"no {what} reached the target: {failed[0].reason}")
+    return found
+
+
+def _slug(name: str) -> str:
+    plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower()).strip("-")
+    return plain[:24] or "plan"
+
+
+def _authorisation(request: Request) -> Authorisation | None:
+    assert request.target is not None
+    path = request.authorisation or request.target.parent / "authorisation.yaml"
+    if request.authorisation is None and not path.exists():
+        return None
+    return load_authorisation(path).authorisation
+
+
+def _checked(
+    plan: LoadedPlan, target: LoadedTarget, scripts: dict[str, LoadedScenario], authorisation: Authorisation | None
+) -> list[PlannedAttempt]:
+    """Draws up the plan's attempts and asks the policy about every entry they use."""
+    attempts = expand(plan, target.target, {name: script.scenario for name, script in scripts.items()})
+    now = datetime.now(UTC)
+    for entry in dict.fromkeys((attempt.channel, attempt.entry) for attempt in attempts):
+        if entry[0] == "voice":
+            uri = target.target.lines[entry[1]].uri
+            check_call(uri, authorisation, now)
+            own_voice = target.target.recordings is not None
+            consent = authorisation is not None and authorisation.tts_consent
+            if not (is_loopback(host_of(uri)) or own_voice or consent):
+                raise PolicyRefused(
+                    "A synthetic voice may not speak to this centre: record the lines and name their folder in the "
+                    "target (recordings), or have the client sign tts_consent."
+                )
+        else:
+            check_chat(target.target.chats[entry[1]].url, authorisation, now)
+    return attempts
+
+
+async def _carry_out(
+    request: Request,
+    plan: LoadedPlan,
+    target: LoadedTarget,
+    scripts: dict[str, LoadedScenario],
+    attempts: list[PlannedAttempt],
+    folder: RunFolder,
+    console: Console,
+    started: datetime,
+    ceiling: int | None,
+) -> list[Session]:
+    _write_inputs(folder, plan, target, scripts, started)
+    jobs = [
+        Assignment(
+            attempt=AttemptKey(
+                run=folder.id,
+                id=attempt.id,
+                scenario=scripts[attempt.scenario].scenario.id,
+                channel=attempt.channel,
+                entry=attempt.entry,
+                seed=attempt.seed,
+            ),
+            scenario=scripts[attempt.scenario].scenario,
+            scenario_sha256=scripts[attempt.scenario].sha256,
+            target=target.target,
+            target_folder=target.folder.resolve(),
+            limits=plan.plan.limits.over(scripts[attempt.scenario].scenario.limits),
+            lang=target.target.lang,
+            folder=folder.session_dir(attempt.id).resolve(),
+            version=version(),
+        )
+        for attempt in attempts
+    ]
+    store = Store(f"sqlite:///{folder.path / 'attempts.sqlite'}")
+    try:
+        store.add([NewAttempt(**vars(attempt)) for attempt in attempts])
+        at_once = plan.plan.at_once
+        limits = DispatchLimits(
+            at_once={
+                "voice": at_once.voice if ceiling is None else min(at_once.voice, ceiling),
+                "chat": at_once.chat if ceiling is None else min(at_once.chat, ceiling),
+            },
+            per_entry={name: entry.channels for name, entry in (target.target.lines | target.target.chats).items()},
+            gap_s=plan.plan.gap_s,
+        )
+        sessions: list[Session] = []
+        with Board(attempts, console, request.lang) as board:
+
+            def ended(session: Session) -> None:
+                sessions.append(session)
+                board.ended(session)
+
+            await dispatch(
+                jobs,
+                store=store,
+                limits=limits,
+                cache=speech_cache(),
+                scheduler=request.scheduler,
+                on_state=board.state,
+                on_session=ended,
+            )
+    finally:
+        store.close()
+    order = {attempt.id: attempt.seq for attempt in attempts}
+    return sorted(sessions, key=lambda session: order[session.attempt.id])
+
+
+def _write_inputs(
+    folder: RunFolder,
+    plan: LoadedPlan,
+    target: LoadedTarget,
+    scripts: dict[str, LoadedScenario],
+    started: datetime,
+) -> None:
+    assert plan.path is not None
+    shutil.copyfile(plan.path, folder.path / "plan.yaml")
+    shutil.copyfile(target.path, folder.path / "target.yaml")
+    folder.write_json(
+        "run.json",
+        {
+            "format": 1,
+            "run": folder.id,
+            "started_utc": started.isoformat(),
+            "harness_version": version(),
+            "plan": {"name": plan.plan.name, "sha256": plan.sha256, "seed": plan.plan.seed},
+            "decision_rule": plan.plan.decision_rule,
+            "target": {"name": target.target.name, "sha256": target.sha256, "lang": target.target.lang},
+            "scenarios": {name: {"version": s.scenario.version, "sha256": s.sha256} for name, s in scripts.items()},
+            "prompts_sha256": hashlib.sha256(
+                json.dumps([prompt.model_dump() for prompt in target.target.prompts]).encode()
+            ).hexdigest(),
+        },
+    )
