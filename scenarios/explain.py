@@ -41,6 +41,12 @@ class Complaint:
     message: str
     place: Place
     cure: str | None
+    missing: bool = False
+
+    @property
+    def order(self) -> tuple[bool, int, int]:
+        """Where it is told among others: by place, but a missing key, perhaps only misspelt, after all others."""
+        return self.missing, self.place.line, self.place.column
 
 
 def explain(
@@ -59,19 +65,19 @@ def explain(
         if (*path, part) in values:
             path = (*path, part)
     kind, context = item["type"], item.get("ctx", {})
-    name = _dotted(path)
+    name = f"'{_dotted(path)}'" if path else "the file"
     if kind == "extra_forbidden":
         return Complaint(f"unknown key '{path[-1]}'", keys[path], _nearest(str(path[-1]), _allowed(model, path[:-1])))
     if kind == "missing":
         key = item["loc"][-1]
         where = f" in {name}" if path else ""
-        return Complaint(f"key '{key}' is missing{where}", values[path], f"add '{key}: ...'")
+        return Complaint(f"key '{key}' is missing{where}", values[path], f"add '{key}: ...'", missing=True)
     if kind in {"model_type", "model_attributes_type", "dict_type"}:
         allowed = _allowed(model, path)
-        return Complaint(f"{name}must be a mapping" if not name else f"{name} must be a mapping", values[path],
-                         f"its keys are: {', '.join(allowed)}" if allowed else "write 'key: value'")  # fmt: skip
+        cure = f"its keys are: {', '.join(allowed)}" if allowed else "write 'key: value'"
+        return Complaint(f"{name} must be a mapping", values[path], cure)
     if kind == "value_error":
-        return Complaint(_at(name, str(context["error"])), values[path], None)
+        return Complaint(f"{name}: {context['error']}", values[path], None)
     if kind == "literal_error":
         choices = [part.strip(" '") for part in str(context["expected"]).replace(" or ", ", ").split(",")]
         return Complaint(f"{name} must be one of: {', '.join(choices)}", values[path], _guess(item["input"], choices))
@@ -80,11 +86,7 @@ def explain(
         return Complaint(f"{name} {sentence}", values[path], cure)
     if kind == "string_pattern_mismatch":
         return Complaint(f"{name} must match {context['pattern']}", values[path], f"it is '{item['input']}'")
-    return Complaint(_at(name, item["msg"].replace("Input should", "must")), values[path], None)
-
-
-def _at(name: str, message: str) -> str:
-    return f"{name}: {message}" if name else message
+    return Complaint(f"{name}: {item['msg'].replace('Input should', 'must')}", values[path], None)
 
 
 def _dotted(path: Path_) -> str:

@@ -17,7 +17,8 @@ import re
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 ChannelKind = Literal["voice", "chat"]
 Lang = Literal["zh", "en"]
@@ -58,6 +59,12 @@ def _share(value: Any) -> Any:
 def _in_unit(value: Fraction) -> Fraction:
     if not 0 <= value <= 1:
         raise ValueError("a share lies between 0 and 1, for example 2/3")
+    return value
+
+
+def _ages(value: tuple[int, int]) -> tuple[int, int]:
+    if not 18 <= value[0] <= value[1] <= 100:
+        raise ValueError("age is [youngest, oldest], both between 18 and 100")
     return value
 
 
@@ -116,15 +123,9 @@ class Step(Strict):
 class PersonaSpec(Strict):
     """Who calls: bounds within which Faker draws the persona."""
 
-    age: tuple[int, int] = (22, 60)
+    age: Annotated[tuple[int, int], AfterValidator(_ages)] = (22, 60)
     tone: Text
     story: Text
-
-    @model_validator(mode="after")
-    def _youngest_first(self) -> PersonaSpec:
-        if not 18 <= self.age[0] <= self.age[1] <= 100:
-            raise ValueError("age is [youngest, oldest], both between 18 and 100")
-        return self
 
 
 class Limits(Strict):
@@ -174,10 +175,18 @@ class Scenario(Strict):
     @model_validator(mode="after")
     def _facts_named(self) -> Scenario:
         known = {fact.key for fact in self.facts}
-        for step in self.steps:
-            missing = set(step.ask.facts) - known if step.ask else set()
-            if missing:
-                raise ValueError(f"step asks for unknown facts: {', '.join(sorted(missing))}")
+        wrong = [
+            InitErrorDetails(
+                type=PydanticCustomError("value_error", "", {"error": f"no fact is called '{key}'"}),
+                loc=("steps", number, "ask", "facts", index),
+                input=key,
+            )
+            for number, step in enumerate(self.steps)
+            for index, key in enumerate(step.ask.facts if step.ask else ())
+            if key not in known
+        ]
+        if wrong:
+            raise ValidationError.from_exception_data("Scenario", wrong)
         return self
 
     def steps_on(self, channel: ChannelKind) -> tuple[Step, ...]:

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import (
     AliasEvent,
     DocumentStartEvent,
@@ -27,6 +27,7 @@ from ruamel.yaml.events import (
     SequenceEndEvent,
     SequenceStartEvent,
 )
+from ruamel.yaml.reader import ReaderError
 
 from scenarios.errors import InputError, ScenarioError
 from scenarios.explain import explain
@@ -148,7 +149,7 @@ def _read(path: Path, model: type[M], error: type[InputError]) -> tuple[Loaded[M
         made = model.model_validate(document.data)
     except ValidationError as wrong:
         found = [explain(item, model, document.keys, document.values) for item in wrong.errors(include_url=False)]
-        found.sort(key=lambda item: (item.place.line, item.place.column))
+        found.sort(key=lambda item: item.order)
         return None, [
             error(item.message, file=path, line=item.place.line, column=item.place.column, cure=item.cure)
             for item in dict.fromkeys(found)
@@ -194,9 +195,10 @@ def _document(text: str) -> Document:
         place = Place(mark.line + 1, mark.column + 1) if mark else None
         what = " ".join(str(problem.problem or problem.context).split())
         raise _FileError(f"this is not YAML: {what}", place, _syntax_cure(what)) from problem
-    except YAMLError as problem:
-        what = " ".join(str(problem).split())
-        raise _FileError(f"this is not YAML: {what}", None, "remove control characters") from problem
+    except ReaderError as problem:
+        before = text[: problem.position]
+        place = Place(before.count("\n") + 1, len(before) - before.rfind("\n"))
+        raise _FileError("the file holds a control character", place, "remove it") from problem
     if not started or document.data is None:
         raise _FileError("the file is empty", Place(1, 1), "fill it in; 'shopper init DIR' writes files to start from")
     return document
