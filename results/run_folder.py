@@ -1,0 +1,223 @@
+"""The folder of one run: everything that was measured, and all that it was measured with.
+
+::
+
+    runs/<id>/
+      run.json             what was run, when, with which versions (RunInfo)
+      plan.yaml            the plan, byte for byte
+      target.yaml          the target, byte for byte
+      attempts.sqlite      the store of attempts
+      sessions/<attempt>/  session.json, and its evidence: call.wav | transcript.jsonl, screenshot.png, ...
+      observations.csv     one row per session (scoring.observations)
+      metrics.json         scoring.metrics.Metrics
+      scorecard.json       scoring.scorecard.Scorecard
+      report.html          the report
+      sandbox/             the sandbox centre's truth logs; no probe reads them
+
+Files are written whole or not at all: to a temporary name, flushed to disk, then renamed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import pandas as pd
+from pydantic import BaseModel, Field, ValidationError
+
+from probes.session import Evidence, Record, Session
+from scenarios.errors import RunError
+from scenarios.model import Lang
+from scoring.metrics import Metrics
+from scoring.observations import COLUMNS, validate
+from scoring.scorecard import Scorecard
+
+M = TypeVar("M", bound=BaseModel)
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class RunInfo(Record):
+    """What was run. Hashes are SHA-256 of the files beside it."""
+
+    format: Literal[1] = 1
+    id: str
+    created_utc: datetime
+    finished_utc: datetime | None = None
+    target: str = ""
+    target_sha256: str = ""
+    plan: str = ""
+    plan_sha256: str = ""
+    seed: int | None = None
+    lang: Lang = "zh"
+    sandbox: bool = False
+    planned: int = 0
+    versions: dict[str, str] = Field(default_factory=dict, description="program or package -> version")
+
+
+class RunFolder:
+    """One run's folder. Paths are attributes; what is read is checked, and damage raises RunError."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.run_json = path / "run.json"
+        self.plan = path / "plan.yaml"
+        self.target = path / "target.yaml"
+        self.attempts = path / "attempts.sqlite"
+        self.sessions_dir = path / "sessions"
+        self.observations = path / "observations.csv"
+        self.metrics = path / "metrics.json"
+        self.scorecard = path / "scorecard.json"
+        self.report = path / "report.html"
+        self.sandbox = path / "sandbox"
+
+    @classmethod
+    def create(cls, root: Path, run_id: str) -> RunFolder:
+        """Makes ``root/run_id``.
+
+        Raises:
+            RunError: the id is no plain name, or the folder exists already.
+        """
+        _plain(run_id, "run")
+        path = Path(root) / run_id
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError as error:
+            raise RunError("this run exists already", file=path, cure="choose another id") from error
+        folder = cls(path)
+        folder.sessions_dir.mkdir()
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Opens an existing run.
+
+        Raises:
+            RunError: there is no run there.
+        """
+        folder = cls(Path(path))
+        if not folder.sessions_dir.is_dir():
+            raise RunError("this is no run folder: it has no sessions/", file=path, cure="give the path of runs/<id>")
+        return folder
+
+    @property
+    def id(self) -> str:
+        """The run's id: its folder's name."""
+        return self.path.name
+
+    def session_dir(self, attempt: str) -> Path:
+        """Returns the folder of one attempt; it cannot lie outside the run.
+
+        Raises:
+            RunError: the attempt's id is no plain name.
+        """
+        return self.sessions_dir / _plain(attempt, "attempt")
+
+    def evidence(self, session: Session, item: Evidence) -> Path:
+        """Returns the path of one evidence file.
+
+        Raises:
+            RunError: its name points outside the session's folder.
+        """
+        home = self.session_dir(session.attempt.id)
+        path = home / item.name
+        if not path.resolve().is_relative_to(home.resolve()):
+            raise RunError(f"evidence {item.name!r} lies outside its session", file=home)
+        return path
+
+    def write_session(self, session: Session) -> Path:
+        """Writes one session and returns the file."""
+        home = self.session_dir(session.attempt.id)
+        home.mkdir(parents=True, exist_ok=True)
+        return write(home / "session.json", session.model_dump_json(indent=2))
+
+    def sessions(self) -> Iterator[Session]:
+        """Yields the sessions, in the order of the attempts' ids.
+
+        Raises:
+            RunError: one of them cannot be read.
+        """
+        for file in sorted(self.sessions_dir.glob("*/session.json")):
+            session = _read(file, Session)
+            if session.attempt.id != file.parent.name:
+                raise RunError(f"the session of attempt {session.attempt.id} lies in the wrong folder", file=file)
+            yield session
+
+    def write_info(self, info: RunInfo) -> Path:
+        """Writes run.json."""
+        return write(self.run_json, info.model_dump_json(indent=2))
+
+    def info(self) -> RunInfo:
+        """Reads run.json."""
+        return _read(self.run_json, RunInfo)
+
+    def write_observations(self, table: pd.DataFrame) -> Path:
+        """Writes observations.csv (UTF-8, floats with all their digits)."""
+        return write(self.observations, validate(table).to_csv(index=False, lineterminator="\n"))
+
+    def read_observations(self) -> pd.DataFrame:
+        """Reads observations.csv and checks it."""
+        text = [column.name for column in COLUMNS if column.dtype == "str"]
+        try:
+            table = pd.read_csv(
+                self.observations, dtype=dict.fromkeys(text, "str"), keep_default_na=False, na_values={
+                    column.name: [""] for column in COLUMNS if column.dtype == "float64"
+                },
+            )  # fmt: skip
+        except (OSError, ValueError) as error:
+            raise RunError(f"observations cannot be read: {error}", file=self.observations) from error
+        return validate(table)
+
+    def write_metrics(self, metrics: Metrics) -> Path:
+        """Writes metrics.json."""
+        return write(self.metrics, metrics.model_dump_json(indent=2))
+
+    def read_metrics(self) -> Metrics:
+        """Reads metrics.json."""
+        return _read(self.metrics, Metrics)
+
+    def write_scorecard(self, scorecard: Scorecard) -> Path:
+        """Writes scorecard.json."""
+        return write(self.scorecard, scorecard.to_json())
+
+    def read_scorecard(self) -> Scorecard:
+        """Reads scorecard.json."""
+        return _read(self.scorecard, Scorecard)
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    """Writes a file whole or not at all, and returns its path."""
+    data = content.encode() if isinstance(content, str) else content
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _plain(name: str, what: str) -> str:
+    if not NAME.fullmatch(name):
+        raise RunError(f"{name!r} cannot name a {what}", cure="letters, digits, dot, dash and underscore")
+    return name
+
+
+def _read(path: Path, model: type[M]) -> M:
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise RunError(f"cannot be read: {error.strerror}", file=path) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise RunError(f"damaged at {where or 'the start'}: {first['msg']}", file=path) from error
