@@ -137,11 +137,12 @@
     return box.width > 0 && box.height > 0 && getComputedStyle(element).visibility !== "hidden";
   };
   let ready = false;
+  let sockets = 0; // open ones
   const unseen = new IntersectionObserver(() => look(now()));
   const look = (t) => {
     if (!ready) {
       const candidates = everywhere(config.ready);
-      ready = candidates.some(visible);
+      ready = (sockets > 0 || !config.readySocket) && candidates.some(visible);
       if (ready) {
         record({ k: "ready", t });
         unseen.disconnect();
@@ -210,8 +211,17 @@
   window.WebSocket = new Proxy(NativeSocket, {
     construct(target, args, newTarget) {
       const socket = Reflect.construct(target, args, newTarget);
-      socket.addEventListener("open", () => record({ k: "socket", t: now(), open: true }));
-      socket.addEventListener("close", (e) => record({ k: "socket", t: now(), open: false, clean: e.wasClean }));
+      let opened = 0;
+      socket.addEventListener("open", () => {
+        const t = now();
+        sockets += (opened = 1);
+        record({ k: "socket", t, open: true });
+        queueMicrotask(() => look(t)); // the page's own listeners may still enable its input
+      });
+      socket.addEventListener("close", (event) => {
+        sockets -= opened;
+        record({ k: "socket", t: now(), open: false, clean: event.wasClean });
+      });
       socket.addEventListener("message", (event) => {
         const t = clock.timeOrigin + event.timeStamp;
         record({ k: "frame", t, out: false, size: size(event.data) }, { quiet: true });

@@ -81,6 +81,7 @@ class Widget(Strict):
     frame: str | None = Field(default=None, description="the iframe the widget lives in")
     open: tuple[str, ...] = Field(default=(), description="what to click, in order, once the page has loaded")
     ready: str = Field(description="shown and enabled when a message will not be lost")
+    ready_socket: bool = Field(default=False, description="... and only once the page's WebSocket is open")
     ready_s: float = Field(default=20, gt=0, description="how long to wait for that after the page has loaded")
     input: str
     send: str = Field(default="Enter", description="'Enter', or the button to click")
@@ -114,6 +115,7 @@ class Widget(Strict):
             "authors": [rule.model_dump() for rule in self.messages.authors],
             "typing": self.typing,
             "ready": self.ready,
+            "readySocket": self.ready_socket,
         }
 
 

@@ -1,0 +1,1 @@
+"""What the harness costs and how well it measures, against the sandbox."""
