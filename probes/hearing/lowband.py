@@ -1,0 +1,53 @@
+"""The band below 900 Hz at 2 kHz: where a recording is compared with itself, wave by wave."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from probes.hearing.wav import RATE, Pcm
+
+LOW_RATE = 2000
+_STEP = RATE // LOW_RATE
+
+Low: TypeAlias = NDArray[np.float32]
+
+
+def _filter(taps: int = 64, upper: float = 900.0, lower: float = 120.0) -> Low:
+    time = np.arange(taps) - (taps - 1) / 2
+    low_pass = [2 * edge / RATE * np.sinc(2 * edge / RATE * time) for edge in (upper, lower)]
+    taper: Low = ((low_pass[0] - low_pass[1]) * np.hamming(taps)).astype(np.float32)
+    return taper
+
+
+_FILTER = _filter()
+
+
+class LowBand:
+    """Filters and thins a stream. Every stream is delayed alike, so two of them compare as they are."""
+
+    def __init__(self) -> None:
+        self._rest: Low = np.zeros(len(_FILTER) - 1, np.float32)
+
+    def push(self, pcm: Pcm) -> Low:
+        """Takes samples at 8 kHz; returns the samples at 2 kHz they complete."""
+        held = np.concatenate((self._rest, pcm.astype(np.float32)))
+        ready = (len(held) - len(_FILTER) + 1) // _STEP
+        if ready <= 0:
+            self._rest = held
+            return held[:0]
+        used = ready * _STEP
+        thinned: Low = np.convolve(held[: used + len(_FILTER) - 1], _FILTER, "valid")[::_STEP]
+        self._rest = held[used:]
+        return thinned
+
+
+def likeness(heard: Low, known: Low) -> NDArray[np.float64]:
+    """Correlates ``heard`` (n samples) with ``known`` (n + k samples): one value in -1..1 for each of k + 1 shifts."""
+    dot = np.correlate(known, heard, "valid").astype(np.float64)
+    power = np.concatenate(([0.0], np.cumsum(known.astype(np.float64) ** 2)))
+    under = power[len(heard) :] - power[: -len(heard)]
+    scale: NDArray[np.float64] = np.sqrt(float(heard @ heard) * np.maximum(under, 0)) + 1.0
+    return dot / scale

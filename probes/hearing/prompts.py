@@ -1,0 +1,254 @@
+"""Which known recording is being played, since when and until when.
+
+A recording played again is the same wave, whatever the gain and the line's coding; another rendering of the same words
+is not, not even by the same synthesiser. So half a second of sound is looked up in the library, and each place it fits
+is then followed from the recording's beginning, stretch by stretch, at one fixed alignment. Only a jitter buffer's
+slip may move it. Two recordings that begin alike are both followed until one of them fails.
+
+Events: ``prompt`` at the recording's first audible sample (data ``id``, ``role``, ``text``), ``prompt_end`` (the same
+data, and ``complete``) at its last one, or where it was broken off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from probes.hearing.library import PHASES, QUERY, Library, Reference
+from probes.hearing.lowband import LOW_RATE, Low, LowBand, likeness
+from probes.hearing.wav import RATE, Pcm
+from probes.session import Event
+
+U_PROMPT = 0.005  # standard uncertainty of a recording's start, s
+U_BROKEN = 0.03  # ... and of the moment it is broken off
+
+_STRETCH = LOW_RATE * 16 // 100  # samples compared at once: 160 ms
+_EVERY, _LATER = LOW_RATE // 4, LOW_RATE // 2  # samples between two look-ups, first and after two seconds of speech
+_KEPT = 6 * LOW_RATE
+_LOOK_UP = 0.55  # least likeness of a look-up worth following
+_SAME = 0.6  # least likeness of a stretch that is the recording's
+_EXACT = 0.95  # ... that is aligned to the sample
+_SLIPPED = 0.8  # ... when it had to be moved
+_WORSE = 0.2  # a rival that fits so much worse on one stretch is the wrong one
+_STEADY, _SLIP = 3, LOW_RATE * 45 // 1000  # how far a stretch may move: clock drift; two lost or doubled packets
+_CERTAIN_S, _PENDING_S = 0.6, 0.3  # loud seconds followed: enough to say so; enough to wait
+_SHARE = 0.7  # of the loud stretches must fit
+
+
+@dataclass
+class _Trace:
+    """One recording being followed. Positions and offsets are samples at 2 kHz."""
+
+    index: int
+    reference: Reference
+    begun: int  # stream sample at which the recording's first sample was played
+    offset: int  # the same, moved by slips since
+    phase: int = 0  # samples at 8 kHz that it is later than that
+    first_phase: int | None = None
+    position: int = 0  # of the recording, compared so far
+    fits: dict[int, float] = field(default_factory=dict)  # of each loud stretch, by its position
+    missed: int = 0  # loud stretches in a row that did not fit
+    good_until: int = 0  # position up to which it fitted
+
+    @property
+    def matched_s(self) -> float:
+        return sum(fit >= _SAME for fit in self.fits.values()) * _STRETCH / LOW_RATE
+
+    @property
+    def steady(self) -> bool:
+        good = sum(fit >= _SAME for fit in self.fits.values())
+        return not self.missed and good >= _SHARE * len(self.fits)
+
+    @property
+    def over(self) -> bool:
+        return self.position >= len(self.reference.low) - 1
+
+
+class Prompts:
+    """The known recordings heard in one call. ``origin`` is the session time of the first sample."""
+
+    def __init__(self, library: Library, origin: float = 0.0) -> None:
+        self._library, self._origin = library, origin
+        self._band = LowBand()
+        self._low: Low = np.zeros(0, np.float32)
+        self._first = 0  # stream index of _low[0]
+        self._looked = 0  # stream sample of the last look-up
+        self._speaking = 0  # samples since speech began
+        self._traces: list[_Trace] = []
+        self._failed: list[tuple[int, int]] = []  # (recording, begun) lately given up
+        self._playing: _Trace | None = None
+
+    @property
+    def playing_since(self) -> float | None:
+        """Session time at which the recording that is being played began."""
+        return None if self._playing is None else self._time(self._playing.begun)
+
+    @property
+    def pending_since(self) -> float | None:
+        """Session time since when a recording may be playing that is not certain yet."""
+        maybe = [trace.begun for trace in self._traces if trace.steady and trace.matched_s >= _PENDING_S]
+        return self._time(min(maybe)) if maybe else None
+
+    def push(self, pcm: Pcm, *, speaking: bool) -> list[Event]:
+        """Takes the next samples.
+
+        Args:
+            pcm: samples at 8 kHz.
+            speaking: whether anything like speech is being heard: only then is the library searched.
+
+        Returns:
+            What has become certain.
+        """
+        if not self._library.references:
+            return []
+        self._low = np.concatenate((self._low, self._band.push(pcm)))
+        if len(self._low) > 2 * _KEPT:
+            self._first += len(self._low) - _KEPT
+            self._low = self._low[-_KEPT:]
+        events: list[Event] = []
+        if self._playing is not None:
+            self._follow(self._playing)
+            self._ended(events)
+        if self._playing is None:
+            self._speaking = self._speaking + len(pcm) * LOW_RATE // RATE if speaking else 0
+            every = _EVERY if self._speaking < 2 * LOW_RATE else _LATER
+            if speaking and self._end - self._looked >= every and len(self._low) >= QUERY:
+                self._look_up()
+            self._compete()
+            self._decide(events)
+        return events
+
+    def finish(self) -> list[Event]:
+        """Ends the call: a recording that is being played ends with it."""
+        if self._playing is None:
+            return []
+        trace, self._playing = self._playing, None
+        return [self._event("prompt_end", trace, self._end, U_BROKEN, complete=False)]
+
+    @property
+    def _end(self) -> int:
+        return self._first + len(self._low)
+
+    def _time(self, sample: int, phase: int | None = 0) -> float:
+        return self._origin + sample / LOW_RATE + (phase or 0) / RATE
+
+    def _look_up(self) -> None:
+        self._looked = self._end
+        start = self._end - QUERY
+        for found in self._library.find(self._low[-QUERY:], _LOOK_UP):
+            begun = start - found.position
+            known = [(trace.index, trace.begun) for trace in self._traces] + self._failed
+            if begun < self._first or any(found.index == i and abs(begun - b) <= _STEADY for i, b in known):
+                continue
+            self._traces.append(_Trace(found.index, self._library.references[found.index], begun, begun))
+
+    def _compete(self) -> None:
+        """Follows every trace, and drops those that fail or are beaten by a rival that began at the same time."""
+        for trace in self._traces:
+            self._follow(trace)
+        kept = []
+        for trace in self._traces:
+            lost = trace.missed >= 2 or (len(trace.fits) >= 4 and not trace.steady) or self._beaten(trace)
+            if lost or (trace.over and not self._enough(trace)):
+                self._failed = [*self._failed[-15:], (trace.index, trace.begun)]
+            else:
+                kept.append(trace)
+        self._traces = kept
+
+    def _beaten(self, trace: _Trace) -> bool:
+        for rival in self._traces:
+            if rival is not trace and rival.steady and abs(rival.begun - trace.begun) < _SLIP:
+                better = [rival.fits[at] - trace.fits[at] for at in trace.fits.keys() & rival.fits.keys()]
+                if better and max(better) > _WORSE and sum(better) > 0:
+                    return True
+        return False
+
+    def _enough(self, trace: _Trace) -> bool:
+        return trace.matched_s >= _CERTAIN_S or (trace.over and trace.matched_s >= 0.4)
+
+    def _decide(self, events: list[Event]) -> None:
+        sure = [trace for trace in self._traces if trace.steady and self._enough(trace)]
+        if not sure:
+            return
+        best = max(sure, key=lambda trace: (np.mean(list(trace.fits.values())), trace.matched_s))
+        rivals = [t for t in self._traces if t is not best and t.steady and abs(t.begun - best.begun) < _SLIP]
+        if rivals and not best.over:
+            return  # they begin alike: wait for the difference
+        self._playing, self._traces, self._failed = best, [], []
+        events.append(self._event("prompt", best, best.begun, U_PROMPT))
+        self._ended(events)
+
+    def _follow(self, trace: _Trace) -> None:
+        """Compares the recording with the stream as far as both go."""
+        low = trace.reference.low
+        while not trace.over:
+            stretch = low[trace.position : trace.position + _STRETCH]
+            if len(stretch) < _STRETCH // 2:
+                trace.position = len(low)
+                return
+            start = trace.offset + trace.position
+            if start + len(stretch) + _SLIP > self._end:
+                return
+            if float(np.sqrt(np.mean(stretch**2))) > trace.reference.voiced / 4:
+                self._compare(trace, len(stretch), start)
+            trace.position += len(stretch)
+
+    def _compare(self, trace: _Trace, length: int, start: int) -> None:
+        """Compares the next ``length`` samples with the stream at ``start``, moved as little as fits."""
+        part = slice(trace.position, trace.position + length)
+        phase = trace.phase
+        best, moved = self._fit(trace.reference.phases[phase][part], start, _STEADY)
+        if best < _EXACT:
+            for other in range(PHASES):
+                fit, move = self._fit(trace.reference.phases[other][part], start, _STEADY)
+                if fit > best:
+                    best, moved, phase = fit, move, other
+        if best < _SAME:
+            fit, move = self._fit(trace.reference.phases[trace.phase][part], start, _SLIP)
+            if fit >= _SLIPPED:
+                best, moved = fit, move
+        trace.fits[trace.position] = best
+        trace.missed = 0 if best >= _SAME else trace.missed + 1
+        if best >= _SAME:
+            trace.offset, trace.phase, trace.good_until = trace.offset + moved, phase, trace.position + length
+            if trace.first_phase is None:
+                trace.begun, trace.first_phase = trace.offset, phase
+
+    def _fit(self, stretch: Low, start: int, reach: int) -> tuple[float, int]:
+        """Returns how well a stretch fits the stream at ``start`` give or take ``reach``, and by how much it moved."""
+        first = max(0, start - reach - self._first)
+        shifts = likeness(stretch, self._low[first : start + len(stretch) + reach - self._first])
+        best = int(shifts.argmax())
+        return float(shifts[best]), first + best + self._first - start
+
+    def _ended(self, events: list[Event]) -> None:
+        trace = self._playing
+        if trace is None:
+            return
+        if trace.missed >= 3 or (trace.over and trace.missed):
+            end, complete = trace.offset + self._broken(trace), False
+        elif trace.over:
+            end, complete = trace.offset + len(trace.reference.low), True
+        else:
+            return
+        self._playing, self._looked, self._speaking = None, 0, 0
+        self._failed = [(trace.index, trace.begun)]
+        events.append(self._event("prompt_end", trace, end, U_PROMPT if complete else U_BROKEN, complete=complete))
+
+    def _broken(self, trace: _Trace) -> int:
+        """Returns the position up to which a recording was played that was broken off: 20 ms by 20 ms."""
+        step, position = LOW_RATE // 50, trace.good_until
+        low = trace.reference.phases[trace.phase]
+        while position + step <= len(low):
+            start = trace.offset + position - self._first
+            heard = self._low[start : start + step]
+            if len(heard) < step or likeness(low[position : position + step], heard)[0] < _SAME:
+                break
+            position += step
+        return position
+
+    def _event(self, kind: str, trace: _Trace, sample: int, u: float, **more: bool) -> Event:
+        prompt = trace.reference.prompt
+        data = {"id": prompt.id, "role": prompt.role, "text": prompt.text, **more}
+        return Event(kind=kind, t=self._time(sample, trace.first_phase), method="prompt", u=u, data=data)
