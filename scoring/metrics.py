@@ -52,8 +52,8 @@ class Flow(Frozen):
 class ChannelMetrics(Frozen):
     """All that was measured on one channel. Rates and waits are keyed by the ids of :data:`scoring.measures.MEASURES`.
 
-    ``review`` counts the sessions a person must look at, ``boundary`` the answered waits that lie within their expanded
-    uncertainty (k = 2) of 20 s, ``speed_with_abandoned`` is the variant of 平均应答速度 that adds the abandoned waits.
+    ``review`` counts the sessions a person must look at; ``speed_with_abandoned`` is the variant of 平均应答速度 that
+    adds the abandoned waits, in seconds.
     """
 
     flow: Flow
@@ -63,7 +63,6 @@ class ChannelMetrics(Frozen):
     waits: dict[str, Waits]
     survival: Survival | None
     speed_with_abandoned: float | None
-    boundary: int
     review: int
 
 
@@ -147,11 +146,10 @@ def _channel(channel: str, rows: pd.DataFrame) -> ChannelMetrics:
         flow=_flow(rows),
         outcomes={str(outcome): int(n) for outcome, n in rows["outcome"].value_counts().sort_index().items()},
         limits_s=tuple(sorted({float(limit) for limit in offered["queue_limit_s"].dropna()})),
-        rates={f"{channel}.{name}": rate for name, rate in rates.items()},
-        waits={f"{channel}.{name}": value for name, value in waits.items()},
+        rates={id_: rates[name] for id_ in MEASURES if (name := id_.removeprefix(f"{channel}.")) in rates},
+        waits={id_: waits[name] for id_ in MEASURES if (name := id_.removeprefix(f"{channel}.")) in waits},
         survival=_survival(rows),
         speed_with_abandoned=_with_abandoned(offered, answered),
-        boundary=int(((answered["wait_s"] - SERVICE_LEVEL_S).abs() <= 2 * answered["wait_u_s"]).sum()),
         review=int(valid["needs_review"].sum()),
     )
 
@@ -164,7 +162,7 @@ def _voice_rates(valid: pd.DataFrame, offered: pd.DataFrame, answered: pd.DataFr
         "connect_rate": Rate.of(len(answered), len(offered)),
         "connect_rate_end_to_end": Rate.of(len(answered), asked.sum()),
         "connect_rate_attempts": Rate.of(len(answered), (valid["outcome"] != "IVR_SERVED").sum()),
-        "service_level_20": _within(offered, answered, "wait_s"),
+        "service_level_20": _within(offered, answered, "wait_s", u="wait_u_s"),
         "service_level_20_request": _within(offered, answered, "wait_request_s"),
         "service_level_20_first_word": _within(offered, answered, "wait_first_word_s"),
         "transfer_rate": Rate.of((transfers > 0).sum(), len(transfers), missing=len(answered) - len(transfers)),
@@ -172,10 +170,12 @@ def _voice_rates(valid: pd.DataFrame, offered: pd.DataFrame, answered: pd.DataFr
     }
 
 
-def _within(offered: pd.DataFrame, answered: pd.DataFrame, column: str) -> Rate:
+def _within(offered: pd.DataFrame, answered: pd.DataFrame, column: str, u: str | None = None) -> Rate:
     """Answered within 20 s of all offered; an answered call whose wait is unknown is in neither, but is counted."""
-    missing = int(answered[column].isna().sum())
-    return Rate.of((answered[column] <= SERVICE_LEVEL_S).sum(), len(offered) - missing, missing=missing)
+    waits = answered[column]
+    missing = int(waits.isna().sum())
+    near = ((waits - SERVICE_LEVEL_S).abs() <= 2 * answered[u]).sum() if u else 0
+    return Rate.of((waits <= SERVICE_LEVEL_S).sum(), len(offered) - missing, missing=missing, boundary=near)
 
 
 def _handoff(valid: pd.DataFrame) -> Rate:

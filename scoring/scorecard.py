@@ -32,7 +32,8 @@ class Line(Frozen):
 
     ``status``: measured (its formula was evaluated), supported (part of what it looks at was measured), missing.
     ``value`` is exact, in ``unit``; ``interval`` is 95 %. ``possible`` lists the coefficients the interval leaves open.
-    ``score`` is out of 100 under ``policy``; ``weighted`` is score x weight / 100, in points of the composite.
+    ``score`` is out of 100 under ``policy``, ``score_range`` what the interval leaves open; ``weighted`` is
+    score x weight / 100, in points of the composite.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Line(Frozen):
     thresholds: tuple[ThresholdResult, ...]
     policy: str
     score: Fraction | None
+    score_range: tuple[Fraction, Fraction] | None
     weighted: Fraction | None
     note: Text
 

@@ -55,7 +55,7 @@ def score(metrics: Metrics, scheme: Scheme, today: date | None = None) -> Scorec
 
 def _line(metrics: Metrics, dimension: Dimension, indicator: Indicator) -> Line:
     value, n, interval = _value(metrics, indicator)
-    supports = tuple(id_ for id_ in indicator.metrics if metrics.rate_or_wait(id_))
+    supports = tuple(id_ for id_ in indicator.metrics if (found := metrics.rate_or_wait(id_)) and found.n)
     status: Literal["measured", "supported", "missing"] = "missing"
     if value is not None:
         status = "measured"
@@ -86,6 +86,7 @@ def _line(metrics: Metrics, dimension: Dimension, indicator: Indicator) -> Line:
         thresholds=_thresholds(metrics, indicator),
         policy=indicator.policy,
         score=points,
+        score_range=None if points is None else _score_range(indicator, points, possible),
         weighted=None if points is None else points * indicator.weight / 100,
         note=_note(indicator, status),
     )
@@ -121,7 +122,13 @@ def _thresholds(metrics: Metrics, indicator: Indicator) -> tuple[ThresholdResult
             continue
         verdict = three_way(rate.k, rate.n, target)
         note = None
-        if verdict is Verdict.OPEN and rate.n < smallest_n(target):
+        if any(three_way(k, rate.n, target) is not verdict for k in rate.extremes):
+            verdict = Verdict.OPEN
+            note = Text(
+                zh=f"{rate.boundary}个等待时间与界限之差在测时不确定度内，归属不同则判定不同",
+                en=f"{rate.boundary} waits are within timing uncertainty of the limit, and the verdict hangs on them",
+            )
+        elif verdict is Verdict.OPEN and rate.n < smallest_n(target):
             least = smallest_n(target)
             note = Text(
                 zh=f"n={rate.n}，至少需{least}次且无一失败方可判定符合",
@@ -150,6 +157,12 @@ def _points(indicator: Indicator, value: Fraction | None) -> Fraction | None:
         case "pass_fail" if indicator.thresholds:
             return Fraction(100 if all(threshold.holds(value) for threshold in indicator.thresholds) else 0)
     return None
+
+
+def _score_range(indicator: Indicator, points: Fraction, possible: tuple[Fraction, ...]) -> tuple[Fraction, Fraction]:
+    if indicator.policy != "coef_full_marks" or not possible:
+        return points, points
+    return 100 * min(possible), 100 * max(possible)
 
 
 def _note(indicator: Indicator, status: str) -> Text:
@@ -188,8 +201,11 @@ def _composite(scheme: Scheme, lines: tuple[Line, ...]) -> Composite:
         normalised=Range(low=base.low * scale, high=base.high * scale, full=Fraction(100)),
         dimensions=ranges,
         statement=Note(
-            zh="规则未规定合格线，不给出合格结论（X03）；未测量指标按0分至满分计入区间。",
-            en="The rule sets no pass mark, so there is no verdict (X03); what is missing counts from nothing to all.",
+            zh="规则未规定合格线，不给出合格结论（X03）；已测指标按点估计、未测指标按0分至满分计入区间。",
+            en=(
+                "The rule sets no pass mark, so there is no verdict (X03). Measured indicators count by their estimate,"
+                " missing ones from nothing to full marks."
+            ),
         ),
     )
 

@@ -39,6 +39,7 @@ class Rate(BaseModel):
     k: NonNegativeInt
     n: NonNegativeInt
     missing: NonNegativeInt = 0  # belongs here but could not be told: in neither k nor n
+    boundary: NonNegativeInt = 0  # of the n, so many are nearer to the criterion than their timing uncertainty (k = 2)
 
     @model_validator(mode="after")
     def _k_within_n(self) -> Rate:
@@ -47,14 +48,19 @@ class Rate(BaseModel):
         return self
 
     @classmethod
-    def of(cls, k: float, n: float, missing: float = 0) -> Rate:
+    def of(cls, k: float, n: float, missing: float = 0, boundary: float = 0) -> Rate:
         """Returns the rate ``k`` of ``n``; numpy's counts are taken too."""
-        return cls(k=int(k), n=int(n), missing=int(missing))
+        return cls(k=int(k), n=int(n), missing=int(missing), boundary=int(boundary))
 
     @property
     def value(self) -> Fraction | None:
         """The exact share, or None when n = 0."""
         return Fraction(self.k, self.n) if self.n else None
+
+    @property
+    def extremes(self) -> tuple[int, int]:
+        """The counts k if every boundary case were a miss, and if every one were a hit."""
+        return max(0, self.k - self.boundary), min(self.n, self.k + self.boundary)
 
     @property
     def wilson(self) -> tuple[float, float]:
