@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from probes.chat.widget import load_widget
 from probes.target import Target
 from scenarios.errors import TargetError
 from scenarios.yaml_file import Loaded, Path_, load_with_hash
 
-SHIPPED_WIDGETS = Path(__file__).parent / "chat" / "widgets"
 _ENTRY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _SIP = re.compile(
     r"sips?:[^\s@;?:<>]+@(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::(?P<port>[0-9]{1,5}))?(?:;\S*)?", re.ASCII
@@ -64,10 +64,7 @@ def _mistakes(loaded: Loaded[Target]) -> Iterator[tuple[Path_, str, str]]:
     for name, chat in target.chats.items():
         if not _is_web(chat.url):
             yield ("chats", name, "url"), f"'{chat.url}' is no web address", "write http://HOST/ or https://HOST/"
-        if not _widget(chat.widget, folder):
-            shipped = ", ".join(sorted(file.stem for file in SHIPPED_WIDGETS.glob("*.yaml"))) or "sandbox"
-            cure = f"name a shipped one ({shipped}) or a file beside the target"
-            yield ("chats", name, "widget"), f"there is no widget profile '{chat.widget}'", cure
+        yield from _widget_mistake(("chats", name, "widget"), chat.widget, folder)
     yield from _prompt_mistakes(target, folder)
     if target.recordings is not None and not (folder / target.recordings).is_dir():
         yield ("recordings",), f"there is no folder '{target.recordings}'", "make it, or leave recordings out"
@@ -99,9 +96,14 @@ def _is_web(url: str) -> bool:
         return False
 
 
-def _widget(name: str, folder: Path) -> bool:
-    shipped = re.fullmatch(r"[A-Za-z0-9_-]+", name) and (SHIPPED_WIDGETS / f"{name}.yaml").is_file()
-    return bool(shipped) or name == "sandbox" or (folder / name).is_file()
+def _widget_mistake(key: Path_, name: str, folder: Path) -> Iterator[tuple[Path_, str, str]]:
+    """Yields a profile that is not there; a mistake within the profile is raised at its own place."""
+    try:
+        load_widget(name, folder)
+    except TargetError as problem:
+        if problem.line is not None:
+            raise
+        yield key, f"there is no chat widget '{name}'", problem.cure or "name a shipped profile or a file"
 
 
 def _audio_mistake(path: Path) -> str | None:
