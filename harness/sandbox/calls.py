@@ -207,8 +207,8 @@ async def hotline(call: Call) -> None:
 
 async def busy(call: Call) -> None:
     """95002: always busy."""
-    await call.leg.answer(486)
     call.log("busy")
+    await call.leg.answer(486)
 
 
 async def never_answers(call: Call) -> None:

@@ -303,6 +303,8 @@ class Endpoint:
         done: Future[T] = Future()
 
         def run() -> None:
+            if not done.set_running_or_notify_cancel():
+                return  # whoever asked has gone
             try:
                 done.set_result(job())
             except pj.Error as error:

@@ -1,0 +1,34 @@
+# make help lists the targets. Everything runs from .venv, which `make setup` makes by itself.
+TARGET ?=
+PLAN ?=
+LANG_ ?= zh
+PY := .venv/bin/python
+quoted = $(if $(1),$(2) '$(1)')
+
+.PHONY: help setup probe test soak check bench sandbox
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+setup: ## make .venv, find or install a browser
+	@sh harness/setup.sh
+
+probe: setup ## run the quick plan on the sandbox, or TARGET=… PLAN=… on a real centre
+	@$(PY) -m harness probe $(call quoted,$(TARGET),--target) $(call quoted,$(PLAN),--plan) --lang $(LANG_)
+
+sandbox: setup ## run the sandbox centre until Ctrl-C
+	@$(PY) -m harness sandbox --lang $(LANG_)
+
+test: ## all tests
+	@sh harness/setup.sh test
+	@$(PY) -m pytest -n 2 --dist loadgroup -m 'not soak'
+
+soak: ## long runs
+	@sh harness/setup.sh test
+	@$(PY) -m pytest -m soak
+
+check: setup ## ruff, mypy, import-linter, file sizes
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy && .venv/bin/python -c 'from importlinter.cli import lint_imports_command as f; f()' && $(PY) -m pytest -q tests/conventions.py
+
+bench: setup ## measure: time stamps, CPU and memory per call and chat
+	@$(PY) -m harness.bench

@@ -1,0 +1,58 @@
+#!/bin/sh
+# Makes .venv and finds what the harness needs from the system. `make setup` calls it; running it again is cheap.
+#   sh harness/setup.sh        the environment and a browser
+#   sh harness/setup.sh test   also what the tests play against: SIPp and npm
+set -eu
+
+say() { printf '%s\n' "$*" >&2; }
+
+apt_install() { # as root on Debian or Ubuntu only
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+    say "installing $* ..."
+    apt-get update -qq >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+find_python() {
+    for name in ${PYTHON:-python3.12 python3.11 python3}; do
+        if "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then
+            echo "$name"
+            return
+        fi
+    done
+    say "setup: Python 3.11 or 3.12 is needed and was not found (set PYTHON=/path/to/python3.11)"
+    return 2
+}
+
+environment() {
+    stamp=.venv/installed
+    wanted=$(cat pyproject.toml constraints.txt | cksum)
+    [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
+    python=$(find_python)
+    say "making .venv with $("$python" --version) ..."
+    if ! "$python" -m venv .venv 2>/dev/null; then
+        apt_install "python3-venv" || { say "setup: $python has no venv module; install the package python3-venv"; return 2; }
+        "$python" -m venv .venv
+    fi
+    say "installing the pinned packages (about a minute the first time) ..."
+    .venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+    echo "$wanted" >"$stamp"
+}
+
+browser() {
+    .venv/bin/python -m probes.chat.browser >/dev/null 2>&1 && return
+    apt_install chromium-headless-shell fonts-wqy-microhei 2>/dev/null && return
+    say "fetching a browser with Playwright ..."
+    if [ "$(id -u)" = 0 ] && .venv/bin/python -m playwright install --with-deps chromium-headless-shell; then return; fi
+    .venv/bin/python -m playwright install chromium-headless-shell ||
+        say "setup: no browser could be had; chats will not run. Install Chromium, or set SHOPPER_CHROMIUM to one."
+}
+
+test_peers() {
+    command -v sipp >/dev/null || apt_install sip-tester || say "setup: SIPp is missing (package sip-tester)"
+    command -v npm >/dev/null || apt_install npm || say "setup: npm is missing (package npm)"
+}
+
+environment
+browser
+[ "${1:-}" = test ] && test_peers
+exit 0
