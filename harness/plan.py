@@ -104,7 +104,7 @@ def expand(loaded: LoadedPlan, target: Target, scenarios: Mapping[str, Scenario]
     Args:
         loaded: the plan.
         target: where the entries are.
-        scenarios: the scripts by id.
+        scenarios: the scripts by the name the plan gives them: an id, or a path. Attempt ids hold the script's id.
 
     Returns:
         The attempts in the order of starting; the same for the same plan.
@@ -129,7 +129,7 @@ def expand(loaded: LoadedPlan, target: Target, scenarios: Mapping[str, Scenario]
     width = max(3, len(str(len(due))))
     return [
         PlannedAttempt(
-            id=f"a{seq:0{width}}-{stratum.scenario}-{stratum.entry}",
+            id=f"a{seq:0{width}}-{scenarios[stratum.scenario].id}-{stratum.entry}",
             seq=seq,
             scenario=stratum.scenario,
             channel=stratum.channel,

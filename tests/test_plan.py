@@ -138,3 +138,12 @@ def test_hash_is_the_files_and_a_plan_in_memory_has_one_too(tmp_path):
     made = LoadedPlan.of(loaded.plan.model_copy(update={"attempts": (wrong,)}))
     with pytest.raises(PlanError, match=r"^the target '沙箱银行' has no line 'x'"):
         expand(made, TARGET, SCENARIOS)
+
+
+def test_a_script_given_by_path_keeps_its_id(tmp_path):
+    """Attempt ids name folders: a path in the plan must not get into them."""
+    text = GOOD.replace("scenario: S02", "scenario: ../mine/S02.yaml")
+    attempts = expand(load_plan(write(tmp_path, text)), TARGET, SCENARIOS | {"../mine/S02.yaml": SCENARIOS["S02"]})
+    mine = [attempt for attempt in attempts if attempt.scenario == "../mine/S02.yaml"]
+    assert len(mine) == 4
+    assert all(attempt.id == f"a{attempt.seq:03}-S02-hotline" for attempt in mine)

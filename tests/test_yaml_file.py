@@ -62,6 +62,12 @@ def test_digits_keep_their_spelling(tmp_path):
         assert load(path, Scenario).steps[0].dtmf == meant
 
 
+def test_a_step_may_leave_out_the_empty_braces(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text(GOOD.read_text(encoding="utf-8").replace("human: {}", "human:"), encoding="utf-8")
+    assert load(path, Scenario) == load(GOOD, Scenario)
+
+
 def test_yaml_1_2_scalars(tmp_path):
     read_as = {
         "no": "no", "on": "on", "yes": "yes", "012": 12, "0o14": "0o14", "0x1F": "0x1F", "1_000": "1_000",
