@@ -32,7 +32,8 @@ _EXACT = 0.95  # ... that is aligned to the sample
 _SLIPPED = 0.8  # ... when it had to be moved
 _WORSE = 0.2  # a rival that fits so much worse on one stretch is the wrong one
 _STEADY, _SLIP = 3, LOW_RATE * 45 // 1000  # how far a stretch may move: clock drift; two lost or doubled packets
-_CERTAIN_S, _PENDING_S = 0.6, 0.3  # loud seconds followed: enough to say so; enough to wait
+_FAR = LOW_RATE // 5
+_CERTAIN_S, _PENDING_S = 0.75, 0.3  # loud seconds followed: enough to say so; enough to wait
 _SHARE = 0.7  # of the loud stretches must fit
 
 
@@ -75,6 +76,7 @@ class Prompts:
         self._first = 0  # stream index of _low[0]
         self._looked = 0  # stream sample of the last look-up
         self._speaking = 0  # samples since speech began
+        self._free = 0  # stream sample before which no further recording can have begun
         self._traces: list[_Trace] = []
         self._failed: list[tuple[int, int]] = []  # (recording, begun) lately given up
         self._playing: _Trace | None = None
@@ -139,7 +141,9 @@ class Prompts:
         for found in self._library.find(self._low[-QUERY:], _LOOK_UP):
             begun = start - found.position
             known = [(trace.index, trace.begun) for trace in self._traces] + self._failed
-            if begun < self._first or any(found.index == i and abs(begun - b) <= _STEADY for i, b in known):
+            if begun < max(self._first, self._free) or any(
+                found.index == i and abs(begun - b) <= _STEADY for i, b in known
+            ):
                 continue
             self._traces.append(_Trace(found.index, self._library.references[found.index], begun, begun))
 
@@ -172,12 +176,24 @@ class Prompts:
         if not sure:
             return
         best = max(sure, key=lambda trace: (np.mean(list(trace.fits.values())), trace.matched_s))
-        rivals = [t for t in self._traces if t is not best and t.steady and abs(t.begun - best.begun) < _SLIP]
+        others = [trace for trace in self._traces if trace.index != best.index and trace.steady]
+        rivals = [trace for trace in others if abs(trace.begun - best.begun) < _SLIP]
         if rivals and not best.over:
             return  # they begin alike: wait for the difference
+        self._align(best)
         self._playing, self._traces, self._failed = best, [], []
         events.append(self._event("prompt", best, best.begun, U_PROMPT))
         self._ended(events)
+
+    def _align(self, trace: _Trace) -> None:
+        """Corrects the beginning of a trace that hit the wave one period of the voice too early or too late."""
+        if trace.offset != trace.begun:
+            return  # it has slipped since
+        known = [phase[: trace.position] for phase in trace.reference.phases]
+        fits = [self._fit(low, trace.begun, _SLIP) for low in known]
+        phase = max(range(PHASES), key=lambda k: fits[k][0])
+        trace.begun = trace.offset = trace.begun + fits[phase][1]
+        trace.phase = trace.first_phase = phase
 
     def _follow(self, trace: _Trace) -> None:
         """Compares the recording with the stream as far as both go."""
@@ -226,6 +242,8 @@ class Prompts:
         trace = self._playing
         if trace is None:
             return
+        if trace.missed >= 3 and self._found_again(trace):
+            return
         if trace.missed >= 3 or (trace.over and trace.missed):
             end, complete = trace.offset + self._broken(trace), False
         elif trace.over:
@@ -233,8 +251,18 @@ class Prompts:
         else:
             return
         self._playing, self._looked, self._speaking = None, 0, 0
-        self._failed = [(trace.index, trace.begun)]
+        self._free = end - LOW_RATE // 10
         events.append(self._event("prompt_end", trace, end, U_PROMPT if complete else U_BROKEN, complete=complete))
+
+    def _found_again(self, trace: _Trace) -> bool:
+        """Looks for a recording that seems broken off up to 0.2 s earlier and later: several slips in a row."""
+        start = max(0, trace.position - QUERY)
+        known = trace.reference.phases[trace.phase][start : trace.position]
+        fit, moved = self._fit(known, trace.offset + start, _FAR)
+        if fit < _SLIPPED:
+            return False
+        trace.offset, trace.missed, trace.good_until = trace.offset + moved, 0, trace.position
+        return True
 
     def _broken(self, trace: _Trace) -> int:
         """Returns the position up to which a recording was played that was broken off: 20 ms by 20 ms."""
