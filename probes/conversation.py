@@ -28,6 +28,7 @@ State = Literal["dialling", "ringing", "menu", "queue", "talking", "done"]
 ACKNOWLEDGEMENTS = ("请稍等", "请稍候", "稍等", "one moment", "please wait", "hold on")  # not yet an answer
 ACKNOWLEDGEMENT_MAX = 16  # characters: a longer reply holds more than an acknowledgement
 GOODBYE_S = 6.0
+CHAT_GREETING_S = 5.0
 
 
 @dataclass
@@ -153,8 +154,10 @@ class Conversation:
             return
         reply = Reply(speaker, text)
         self.heard.append(reply)
-        if self.turns:
-            self.turns[-1].replies.append(reply)
+        for turn in reversed(self.turns):  # what began before we spoke is no answer to it
+            if event.t >= turn.at:
+                turn.replies.append(reply)
+                break
         if text is not None:
             for word in self.scenario.safety.stop_words:
                 if word.in_(self.lang) in text:
@@ -206,7 +209,8 @@ class Conversation:
         return _Stop("")
 
     async def _be_reached(self) -> None:
-        if self.channel.kind == "chat":
+        if self.channel.kind == "chat":  # a visitor reads the greeting, if there is one, before writing
+            await self._until(self._reply_after(0.0), CHAT_GREETING_S)
             return
         if await self._until(lambda: True if self._reached() else None, self.limits.ring_s) is None:
             if self._ended is not None:
@@ -220,9 +224,9 @@ class Conversation:
             await self._ask(step.ask)
         elif step.dtmf is not None:
             await self._after(step.after, since=self._now() - 1e-3 if self._pressed_before() else 0.0)
-            await self._press(step.dtmf)
-            self.turns.append(Turn("dtmf", self._facts_of_keys()))
-            await self._until(self._reply_after(self._now()), self.limits.reply_s)
+            self.turns.append(Turn("dtmf", self._facts_of_keys(), at=self._now()))
+            pressed = await self._press(step.dtmf)
+            await self._until(self._reply_after(pressed.start), self.limits.reply_s)
 
     def _pressed_before(self) -> bool:
         return any(event.kind == "pressed" for event in self.timeline)
@@ -353,9 +357,11 @@ class Conversation:
         await self._until(self._reply_after(since), self.limits.reply_s)
 
     def _reply_after(self, t: float) -> Callable[[], Event | None]:
+        """The newest thing the far end said that began after ``t``, unless it only asks for patience."""
+
         def ready() -> Event | None:
             for event in reversed(self.timeline):
-                if event.kind == "message" and event.data["end"] > t and event.data["speaker"] != "system":
+                if event.kind == "message" and event.t >= t and event.data["speaker"] != "system":
                     return None if self._is_acknowledgement(event) else event
             return None
 
@@ -370,16 +376,15 @@ class Conversation:
         )
 
     async def _ask(self, ask: Ask) -> None:
-        turn = Turn(ask.id, ask.facts)
-        self.turns.append(turn)
+        self.turns.append(Turn(ask.id, ask.facts, at=self._now()))
         said = await self._say(ask.say.in_(self.lang), ask.id)
-        if await self._until(self._reply_after(said.end), self.limits.reply_s) is None and self._ended is None:
+        if await self._until(self._reply_after(said.start), self.limits.reply_s) is None and self._ended is None:
             self.review.append(f"no reply to “{ask.id}” within {self.limits.reply_s:g} s")
 
     async def _say_goodbye(self) -> None:
+        self.turns.append(Turn("farewell", (), at=self._now()))
         said = await self._say(self.scenario.farewell.in_(self.lang), "farewell")
-        self.turns.append(Turn("farewell", ()))
-        await self._until(self._reply_after(said.end), GOODBYE_S)
+        await self._until(self._reply_after(said.start), GOODBYE_S)
 
     # ---- what it comes to
 

@@ -26,10 +26,11 @@ class Reply:
 
 @dataclass
 class Turn:
-    """One question of the script and what came back."""
+    """One question of the script and what came back. ``at``: session seconds when we began to ask."""
 
     ask: str
     facts: tuple[str, ...]
+    at: float = 0.0
     replies: list[Reply] = field(default_factory=list)
 
 
