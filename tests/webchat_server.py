@@ -13,7 +13,6 @@ import asyncio
 import hashlib
 import itertools
 import json
-import os
 import re
 import subprocess
 import tarfile
@@ -65,7 +64,7 @@ def webchat_bundle() -> Path:
                 assert script is not None
                 fresh = Path(folder) / "webchat.js"
                 fresh.write_bytes(script.read())
-            os.replace(fresh, wanted)
+            fresh.replace(wanted)
     assert hashlib.sha256(wanted.read_bytes()).hexdigest() == SHA256, f"{wanted} is not what was pinned: delete it"
     return wanted
 

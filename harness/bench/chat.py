@@ -94,7 +94,7 @@ def compare(visits: list[Visit], truth: list[dict[str, Any]]) -> tuple[list[floa
     errors, missed = [], 0
     for seen in visits:
         session = first[seen.said[0][0]]
-        times = {}
+        times: dict[tuple[str, str, str], list[float]] = {}
         for kind, text, which, t in seen.times():
             times.setdefault((kind, text, which), []).append(t)
         for row in truth:
@@ -135,7 +135,7 @@ async def centre(folder: Path, *, seed: int = 1, pace: float = 1.0) -> AsyncIter
     process = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE)
     try:
         async with asyncio.timeout(30):
-            while not port.exists():  # noqa: ASYNC110 -- a file has no event to wait for
+            while not port.exists():
                 if process.returncode is not None:
                     raise HarnessFault("the sandbox's chat did not start")
                 await asyncio.sleep(0.02)

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import signal
-import sys
 import threading
 from pathlib import Path
 
@@ -127,9 +127,10 @@ async def serve(seed: int, lang: Lang, truth_path: Path, port_file: Path, *, pac
         loop.add_signal_handler(number, stop.set)
 
     def watch_parent() -> None:
-        while sys.stdin.buffer.read(4096):
+        while os.read(0, 4096):  # not sys.stdin: its lock would be held while the interpreter shuts down
             pass
-        loop.call_soon_threadsafe(stop.set)
+        with contextlib.suppress(RuntimeError):  # we are stopping already
+            loop.call_soon_threadsafe(stop.set)
 
     threading.Thread(target=watch_parent, daemon=True).start()
     with Truth(truth_path) as truth:

@@ -3,6 +3,8 @@
   const at = (id) => document.getElementById(`chat-${id}`);
   const [launcher, panel, list, typing, form, input, send, state] =
     ["launcher", "panel", "messages", "typing", "form", "input", "send", "state"].map(at);
+  const clock = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+  clock.format(); // the first use loads its data, which takes 100 ms: not while a message waits to be shown
   const streaming = new Map();
   let socket = null;
   let over = false;
@@ -19,7 +21,7 @@
     item.dataset.author = author;
     const name = panel.dataset[author] || "";
     const who = element("span", "who", name);
-    who.append(element("time", "", new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })));
+    who.append(element("time", "", clock.format()));
     const bubble = element("div", "text", text);
     const avatar = element("span", "avatar", name.slice(0, 1));
     avatar.setAttribute("aria-hidden", "true");

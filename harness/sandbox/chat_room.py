@@ -29,6 +29,7 @@ ROOM_FAULTS = {
     "lost_echo": "what the shopper sends is lost on its way",
 }
 QUEUE_S = (3.0, 12.0)
+BOT_S = (0.2, 0.6)
 HUMAN_S = (1.0, 3.0)  # reading and typing, each
 TOKEN_S = (0.010, 0.080)
 
@@ -42,6 +43,8 @@ class ChatRoom:
         self._fault = request.query.get("fault", "")
         self._words, self._lang, self._pace = centre.words, centre.lang, centre.pace
         self._draw = random.Random(f"chat/{centre.seed}/{number}")
+        self._wait = self._draw.uniform(*QUEUE_S) * self._pace
+        self._ahead = self._draw.randint(1, 4)
         self._agent, self._agent_name, self._greeting = centre.agents.serving(number)
         self._heard: asyncio.Queue[str] = asyncio.Queue()
         self._messages = 0
@@ -93,8 +96,7 @@ class ChatRoom:
 
     async def _queue(self) -> bool:
         """Waits in the queue; returns whether a human comes."""
-        wait = self._draw.uniform(*QUEUE_S) * self._pace
-        ahead = self._draw.randint(1, 4)
+        wait, ahead = self._wait, self._ahead
         self._write("queue", wait=wait, ahead=ahead)
         await self._send(type="state", name="queue")
         for position in range(ahead, 0, -1):
@@ -155,7 +157,7 @@ class ChatRoom:
     async def _stream(self, text: str) -> None:
         """The bot says ``text``, a few letters at a time."""
         await self._send(type="typing", on=True, author="bot")
-        await asyncio.sleep(self._draw.uniform(0.2, 0.6))
+        await asyncio.sleep(self._draw.uniform(*BOT_S) * self._pace)
         await self._send(type="typing", on=False, author="bot")
         number = self._next()
         tokens = re.findall(r"\S+\s*" if self._lang == "en" else r".{1,3}", text, re.DOTALL)

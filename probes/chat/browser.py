@@ -7,6 +7,7 @@ import contextlib
 import ipaddress
 import os
 import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -39,6 +40,7 @@ AWAKE = (
     "--disable-backgrounding-occluded-windows",
     "--disable-renderer-backgrounding",
 )
+TURN_S = 4.0
 LOOPBACK_ONLY = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE [::1]"
 
 
@@ -74,16 +76,36 @@ class Browser:
     The first can reach nothing but the loopback interface. All of it belongs to the event loop it was first used on.
     """
 
-    def __init__(self, *, opening: int = 4) -> None:
+    def __init__(self, *, opening: int | None = None) -> None:
         """Makes the browser; nothing is started yet.
 
         Args:
-            opening: how many pages may be opening at the same time; more only slow each other down.
+            opening: how many pages may be opening at the same time, by default one for each core: a page that loads
+                keeps a core busy, and what other sessions show then shows late.
         """
-        self.opening = asyncio.Semaphore(opening)
+        self._opening = asyncio.Semaphore(opening or os.cpu_count() or 1)
         self._lock = asyncio.Lock()
         self._playwright: Playwright | None = None
         self._running: dict[bool, Chromium] = {}
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Waits for a turn to open a page. A page that takes long loses its turn, not its session."""
+        await self._opening.acquire()
+        over = False
+
+        def give_back() -> None:
+            nonlocal over
+            if not over:
+                over = True
+                self._opening.release()
+
+        timer = asyncio.get_running_loop().call_later(TURN_S, give_back)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            give_back()
 
     async def context(self, url: str, lang: Lang) -> BrowserContext:
         """Returns a fresh context for a session on ``url``: no cookies, no downloads, no service workers.

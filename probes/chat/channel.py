@@ -102,10 +102,10 @@ class ChatChannel:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._log.open(anchor, url=self._chat.url)
         try:
-            async with self._browser.opening:
+            async with self._browser.turn():
                 page = await self._new_page()
-            await self._load(page)
-            await self._open_widget(page)
+                await self._load(page)
+                await self._open_widget(page)
         except ProbeFault as fault:
             self._log.note("fault", text=str(fault))
             raise
