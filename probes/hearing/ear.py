@@ -1,0 +1,114 @@
+"""The ear: 8 kHz audio of the far end in, events out.
+
+One object per call. ``push`` is synchronous and takes a few milliseconds per second of sound. Every event is stamped
+with the session time at which the thing happened, which is earlier than the moment it became certain; ``u`` is the
+standard error measured on synthesised calls (``harness/bench/hearing.py``).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from probes.hearing.library import Library
+from probes.hearing.music import Music
+from probes.hearing.prompts import Prompts
+from probes.hearing.tones import Tones
+from probes.hearing.turns import EarSettings, Turns
+from probes.hearing.voice_activity import VoiceActivity
+from probes.hearing.wav import RATE, Pcm
+from probes.session import Event
+from probes.target import Prompt
+
+__all__ = ["Ear", "EarSettings"]
+
+_CHUNK = 640  # samples worked on at once
+_TOLERATED_S = 0.04  # blocks may come so much early or late without a gap being meant
+
+
+class Ear:
+    """Hears one call."""
+
+    def __init__(self, prompts: list[tuple[Prompt, Pcm]] | Library, settings: EarSettings | None = None) -> None:
+        self._library = prompts if isinstance(prompts, Library) else Library(prompts)
+        self._settings = settings or EarSettings()
+        self._rest: Pcm = np.zeros(0, np.int16)
+        self._origin: float | None = None
+        self._taken = 0  # samples since the origin
+
+    def push(self, t: float, pcm: Pcm) -> list[Event]:
+        """Hears the next block.
+
+        Args:
+            t: session time of its first sample. More than 40 ms after the end of the last block means that silence
+                was not delivered, and it is filled in; more than 40 ms before it, that samples come twice, and they
+                are dropped.
+            pcm: samples at 8 kHz; any length, 20 to 100 ms are usual.
+
+        Returns:
+            What has become certain, in the order it did.
+        """
+        if self._origin is None:
+            self._start(t)
+        assert self._origin is not None
+        gap = t - (self._origin + self._taken / RATE)
+        if gap > _TOLERATED_S:
+            pcm = np.concatenate((np.zeros(round(gap * RATE), np.int16), pcm))
+        elif gap < -_TOLERATED_S:
+            pcm = pcm[round(-gap * RATE) :]
+        self._taken += len(pcm)
+        heard = np.concatenate((self._rest, pcm))
+        whole = len(heard) // _CHUNK * _CHUNK
+        self._rest = heard[whole:]
+        return [event for start in range(0, whole, _CHUNK) for event in self._hear(heard[start : start + _CHUNK])]
+
+    def finish(self, t: float) -> list[Event]:
+        """Ends the call at session time ``t``; returns what was still open."""
+        if self._origin is None:
+            return []
+        events = self.push(t, np.zeros(0, np.int16)) + self._hear(self._rest)
+        self._rest = self._rest[:0]
+        events += self._tones.finish()
+        for event in self._prompts.finish():
+            self._turns.prompt_end(event)
+            events.append(event)
+        return events + self._turns.report(t, None, final=True) + self._music.stop(t)
+
+    def _start(self, t: float) -> None:
+        self._origin = t
+        self._tones = Tones(t)
+        self._voice = VoiceActivity(t)
+        self._prompts = Prompts(self._library, t)
+        self._music = Music()
+        self._turns = Turns(self._settings, self._voice)
+        self._said: float | None = None  # onset of what is being said, as told to the tones
+
+    def _hear(self, pcm: Pcm) -> list[Event]:
+        events = []
+        for event in self._tones.push(pcm):
+            if event.kind == "tone":
+                events += self._music.stop(event.t)
+            events.append(event)
+        steps = self._voice.push(pcm)
+        self._turns.hear(steps, over_music=self._music.playing)
+        for event in self._prompts.push(pcm, speaking=self._turns.speaking):
+            if event.kind == "prompt":
+                self._turns.prompt(event)
+                events += self._music.stop(event.t) + self._tones.interrupted(event.t)
+            else:
+                self._turns.prompt_end(event)
+            events.append(event)
+        if self._turns.began != self._said:
+            self._said = self._turns.began
+            if self._said is not None:
+                events += self._tones.interrupted(self._said)
+        live = self._turns.live_since
+        if live is not None and self._music.playing:
+            events += self._music.stop(live)
+        talk = self._prompts.playing_since is not None or (live is not None and self._turns.speaking)
+        other = self._tones.sounding or talk
+        music = self._music.push(pcm, steps, other=other, free_from=self._turns.last_end, voice=self._voice)
+        for event in music:
+            if event.kind == "music":
+                events += self._tones.interrupted(event.t)
+            events.append(event)
+        return events + self._turns.report(self._voice.now, self._prompts.pending_since)
