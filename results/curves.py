@@ -27,11 +27,11 @@ def figure(metrics: Metrics, lang: Lang) -> str | None:
         height=360,
         margin={"l": 56, "r": 16, "t": 12, "b": 48},
         font={"family": FONT, "size": 13, "color": "#27323d"},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        legend={"traceorder": "normal", "orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         hovermode="closest",
-        xaxis={"title": {"text": words.label("seconds_in_queue", lang)}, "rangemode": "tozero", "zeroline": False},
+        xaxis={"title": _title("seconds_in_queue", lang), "rangemode": "tozero", "zeroline": False},
         yaxis={
-            "title": {"text": words.label("still_waiting", lang)}, "range": [-0.03, 1.04], "tickformat": ".0%",
+            "title": _title("still_waiting", lang), "range": [-0.03, 1.04], "tickformat": ".0%",
             "zeroline": False,
         },
     )  # fmt: skip
@@ -42,6 +42,10 @@ def figure(metrics: Metrics, lang: Lang) -> str | None:
         div_id="waits-curve",
     )
     return html
+
+
+def _title(key: str, lang: Lang) -> dict[str, object]:
+    return {"text": words.label(key, lang), "font": {"size": 13}}
 
 
 def _draw(plot: go.Figure, channel: str, curve: Survival, lang: Lang) -> None:

@@ -36,6 +36,7 @@ CARDS = (
     "voice.connect_rate", "voice.service_level_20", "voice.answer_speed",
     "chat.handoff_success", "chat.first_response", "chat.handoff",
 )  # fmt: skip
+NEED_LIMIT = ("voice.connect_rate", "chat.handoff_success")
 KINDS = {Verdict.PASS: "good", Verdict.FAIL: "bad", Verdict.OPEN: "open"}
 OUTCOME_KINDS = {
     "ANSWERED": "good",
@@ -112,11 +113,12 @@ def _card(metrics: Metrics, card: Scorecard, lang: Lang, id_: str) -> dict[str, 
     if measure.channel == "chat":
         shown["reference"] = words.label("reference", lang)
     if isinstance(found, Rate) and found.value is not None:
-        how = f"{found.k}/{found.n} · 95 % {words.rate_span(found)}"
+        how = f"{found.k}/{found.n} · 95 % {words.rate_span(found)}{_limit(metrics, id_)}"
         shown |= {"value": words.percent(found.value).removesuffix(" %"), "unit": "%", "how": how}
     elif found is not None and not isinstance(found, Rate):
+        interval = "" if found.interval is None else f" · 95 % {words.wait_span(found)}"
         median, p95 = words.seconds(found.median), words.seconds(found.p95)
-        how = f"n={found.n} · 95 % {words.wait_span(found)} · {words.label('median', lang)} {median} · p95 {p95}"
+        how = f"n={found.n}{interval} · {words.label('median', lang)} {median} · p95 {p95}"
         shown |= {"value": words.seconds(found.mean), "unit": "s", "how": how}
     else:
         shown |= {"value": "–", "how": words.label("none", lang)}
@@ -124,6 +126,12 @@ def _card(metrics: Metrics, card: Scorecard, lang: Lang, id_: str) -> dict[str, 
     if verdicts:
         shown["verdict"] = {"kind": KINDS[verdicts[0]], "text": words.VERDICTS[verdicts[0]].in_(lang)}
     return shown
+
+
+def _limit(metrics: Metrics, id_: str) -> str:
+    """The limit L: without it a rate of answered calls means nothing (domain 2.3)."""
+    limits = metrics.channels[MEASURES[id_].channel].limits_s
+    return f" · L={'/'.join(f'{limit:g}' for limit in limits)} s" if limits and id_ in NEED_LIMIT else ""
 
 
 def _losses(metrics: Metrics, sessions: list[Session], lang: Lang) -> Any:

@@ -50,7 +50,7 @@ class Row:
     """One event."""
 
     t: float
-    kind: str
+    title: str
     method: str
     u: float
     text: str
@@ -110,7 +110,7 @@ def tell(session: Session, lang: Lang, scale: float) -> Story:
             if bubble is not None
         ],
         events=[
-            Row(event.t, event.kind, event.method, event.u, _text(event, mask)) for event in _ordered(session)
+            _row(event, mask, lang) for event in _ordered(session)
         ],
         review=[mask(reason) for reason in session.review],
         evidence=[(item.name, item.sha256) for item in session.evidence],
@@ -151,7 +151,8 @@ def _marks(session: Session, lang: Lang, scale: float) -> list[Mark]:
     for name in FOUND:
         instant: Instant | None = getattr(session.instants, name)
         if instant is not None:
-            known = f"{instant.t:.3f} s ± {2 * instant.u:.3f} ({instant.method}, {instant.confidence:.0%})"
+            method = words.METHODS[instant.method].in_(lang)
+            known = f"{instant.t:.3f} s ± {2 * instant.u:.3f} ({method}, {instant.confidence:.0%})"
             title = words.label(f"t_{name}", lang)
             marks.append(Mark(name, title, _share(instant.t, scale), instant.t, known))
     return marks
@@ -175,6 +176,11 @@ def _bubble(event: Event, mask: Mask, lang: Lang) -> Bubble | None:
     if said is None:
         return Bubble(speaker, title, event.t, words.label("not_understood", lang), understood=False)
     return Bubble(speaker, title, event.t, mask(str(said)))
+
+
+def _row(event: Event, mask: Mask, lang: Lang) -> Row:
+    kind, method = words.EVENTS.get(event.kind), words.METHODS[event.method]
+    return Row(event.t, kind.in_(lang) if kind else event.kind, method.in_(lang), event.u, _text(event, mask))
 
 
 def _text(event: Event, mask: Mask) -> str:

@@ -60,6 +60,47 @@ SPEAKERS = {
     "unknown": _t("对方", "far end"),
 }
 
+EVENTS = {
+    "dialled": _t("发起呼叫", "dialled"),
+    "ringing": _t("振铃", "ringing"),
+    "early_media": _t("早期媒体", "early media"),
+    "connected": _t("信令接通", "connected"),
+    "prompt": _t("提示音", "prompt"),
+    "prompt_end": _t("提示音止", "prompt ends"),
+    "tone": _t("信号音", "tone"),
+    "tone_end": _t("信号音止", "tone ends"),
+    "music": _t("等待音乐", "music"),
+    "music_end": _t("音乐止", "music ends"),
+    "speech": _t("真人语音", "live speech"),
+    "page_loaded": _t("页面载入", "page loaded"),
+    "widget_ready": _t("窗口就绪", "widget ready"),
+    "opened": _t("打开窗口", "opened"),
+    "first_token": _t("回复首字", "first token"),
+    "typing": _t("对方输入中", "typing"),
+    "notice": _t("系统通知", "notice"),
+    "message": _t("对方发言", "message"),
+    "said": _t("我方发言", "said"),
+    "pressed": _t("我方按键", "pressed"),
+    "request": _t("▸ 请求人工", "▸ asked for a human"),
+    "queue": _t("▸ 进入排队", "▸ queue entry"),
+    "answer": _t("▸ 坐席接起", "▸ agent connected"),
+    "first_word": _t("▸ 坐席首句", "▸ agent's first word"),
+    "ended": _t("结束", "ended"),
+}
+
+METHODS = {
+    "wire": _t("信令/报文", "wire"),
+    "callback": _t("软件回调", "callback"),
+    "tone": _t("信号音识别", "tone"),
+    "voice": _t("语音检测", "voice"),
+    "prompt": _t("录音比对", "prompt"),
+    "asr": _t("语音转写", "asr"),
+    "dom": _t("页面观测", "page"),
+    "frame": _t("网络帧", "frame"),
+    "manual": _t("人工", "manual"),
+    "harness": _t("推定", "inferred"),
+}
+
 LABELS = {
     "title": _t("模拟测试报告", "Simulation-testing report"),
     "subtitle": _t("神秘客户拨测 · 服务特性测评", "Mystery-shopper probes · evaluation of service characteristics"),
