@@ -79,6 +79,7 @@ class ChatChannel:
         self._log = ChatLog(self._widget, folder / "transcript.jsonl", settle_s)
         self._host = urlsplit(chat.url).hostname or ""
         self._anchor: Anchor | None = None
+        self._loaded = False
         self._context: BrowserContext | None = None
         self._page: Page | None = None
         self._names = {"wake": f"_{secrets.token_hex(6)}", "flush": f"_{secrets.token_hex(6)}"}
@@ -191,6 +192,7 @@ class ChatChannel:
         try:
             response = await page.goto(self._chat.url, wait_until="domcontentloaded", timeout=self._open_s * 1000)
         except PlaywrightTimeout as error:
+            await self._quietly(self._stop_loading(page))
             raise FarEndFault(f"the page did not load within {self._open_s:g} s") from error
         except PlaywrightError as error:
             code = re.search(r"net::(ERR_\w+)", str(error))
@@ -202,6 +204,11 @@ class ChatChannel:
             raise FarEndFault(f"the page leads to another host ({urlsplit(page.url).hostname}); name it in the target")
         if response is not None and response.status >= 400:
             raise FarEndFault(f"the page did not load: HTTP status {response.status}")
+        self._loaded = True
+
+    async def _stop_loading(self, page: Page) -> None:
+        """Gives up a navigation, so that the page can still be photographed."""
+        await (await page.context.new_cdp_session(page)).send("Page.stopLoading")
 
     async def _open_widget(self, page: Page) -> None:
         seconds = self._widget.ready_s
@@ -234,13 +241,17 @@ class ChatChannel:
         with contextlib.suppress(PlaywrightError):
             if request.is_navigation_request() and request.frame.parent_frame is None:
                 self._blocked(request.url)
-                await route.abort("blockedbyclient")
+                await route.abort("aborted")  # any other error would replace the page by an error page
             else:
                 await route.continue_()
 
     def _on_navigated(self, frame: Frame) -> None:
-        host = urlsplit(frame.url).hostname
-        if frame.parent_frame is None and host not in (self._host, None):  # a redirect, which no route sees
+        if frame.parent_frame is not None or not self._loaded:
+            return
+        url = urlsplit(frame.url)
+        if url.scheme == "chrome-error":
+            self._end("network", "the page went away and could not be loaded again")
+        elif url.hostname not in (self._host, None):  # by a redirect, which no route sees
             self._blocked(frame.url)
             self._end("far", "the page left for another host")
 
