@@ -27,6 +27,8 @@ _PAIR_GAIN = 0.08  # a pair must explain so much more than the best single frequ
 _SHORTEST = 0.12
 _TIME = np.arange(_WINDOW) / RATE
 _HANN = np.hanning(_WINDOW).astype(np.float32)
+_SCALE = float(_HANN @ _HANN) * 32768.0**2
+_NOTHING = np.zeros(len(_LABELS), np.float32)
 
 
 def _subspace(label: str) -> NDArray[np.float64]:
@@ -76,7 +78,7 @@ class Bursts:
 
     def __init__(self, origin: float = 0.0) -> None:
         self._origin = origin
-        self._frames = Frames(_WINDOW, _HOP)
+        self._frames = Frames(_WINDOW, _HOP, batch=8)
         self._past: deque[_Frame] = deque(maxlen=16)
         self.open: _Open | None = None
 
@@ -88,8 +90,19 @@ class Bursts:
     def push(self, pcm: Pcm) -> list[Burst]:
         """Takes the next samples; returns the bursts that have ended."""
         first = self._frames.count
+        return self._hear(self._analyse(self._frames.push(pcm), first))
+
+    def finish(self) -> list[Burst]:
+        """Ends the stream; returns the bursts that have ended with it."""
+        first = self._frames.count
+        found = self._hear(self._analyse(self._frames.push(np.zeros(0, np.int16), all_of_it=True), first))
+        burst = None if self.open is None else self._close(self.open)
+        self.open = None
+        return found if burst is None else [*found, burst]
+
+    def _hear(self, frames: list[_Frame]) -> list[Burst]:
         found = []
-        for frame in self._analyse(self._frames.push(pcm), first):
+        for frame in frames:
             self._past.append(frame)
             vote = self._vote()
             if self.open is not None and vote != self.open.label:
@@ -103,18 +116,14 @@ class Bursts:
                 self.open.frames.append(frame)
         return found
 
-    def finish(self) -> list[Burst]:
-        """Ends the stream; returns the burst it cut off, if any."""
-        burst = None if self.open is None else self._close(self.open)
-        self.open = None
-        return [] if burst is None else [burst]
-
     def _analyse(self, frames: NDArray[np.int16], first: int) -> list[_Frame]:
         if not len(frames):
             return []
         shaped = frames * _HANN
         total = np.einsum("nt,nt->n", shaped, shaped)
-        level = 10 * np.log10(total / (_HANN @ _HANN) / 32768.0**2 + 1e-12)
+        level = 10 * np.log10(total / _SCALE + 1e-12)
+        if level.max() < _FLOOR_DBFS:
+            return [_Frame(self._middle(first + i), -1, 0.0, float(quiet), _NOTHING) for i, quiet in enumerate(level)]
         every = np.add.reduceat((shaped @ _PROJECT) ** 2, _FIRST, axis=1)
         power = np.concatenate((every[:, :3].max(axis=1, keepdims=True), every[:, 3:]), axis=1)
         share = power / (total[:, None] + 1e3)
@@ -131,6 +140,9 @@ class Bursts:
             for i in range(len(row))
         ]
 
+    def _middle(self, index: int) -> float:
+        return self._origin + (index * _HOP + _WINDOW / 2) / RATE
+
     def _vote(self) -> int:
         """The label of at least three of the last five frames, or -1."""
         last = [self._past[-index].label for index in range(1, min(5, len(self._past)) + 1)]
@@ -141,13 +153,11 @@ class Bursts:
         amplitude = [float(np.sqrt(frame.power[label])) for frame in past]
         half = max(amplitude[-5:]) / 2
         index = len(past) - 1
-        while index > 0 and amplitude[index - 1] >= half:
+        while index > 0 and amplitude[index - 1] >= half and past[index - 1].purity > _PURITY / 2:
             index -= 1
         start = past[index].t
-        if index > 0:
+        if index > 0 and amplitude[index - 1] < half:
             start -= _HOP / RATE * (amplitude[index] - half) / (amplitude[index] - amplitude[index - 1])
-        else:
-            start -= _HOP / RATE
         before = [frame.level for frame in past if frame.t < start - 0.03]
         quiet = not before or max(before) < max(frame.level for frame in past[index:]) - 15
         return _Open(label, start, quiet, [frame for frame in past[index:] if frame.label == label])

@@ -71,7 +71,7 @@ class Ear:
         for event in self._prompts.finish():
             self._turns.prompt_end(event)
             events.append(event)
-        return events + self._turns.report(t, None, final=True) + self._music.stop(t)
+        return events + self._turns.report(t, None, final=True) + self._music.stop(t, self._voice)
 
     def _start(self, t: float) -> None:
         self._origin = t
@@ -86,14 +86,14 @@ class Ear:
         events = []
         for event in self._tones.push(pcm):
             if event.kind == "tone":
-                events += self._music.stop(event.t)
+                events += self._music.stop(event.t, self._voice)
             events.append(event)
         steps = self._voice.push(pcm)
         self._turns.hear(steps, over_music=self._music.playing)
         for event in self._prompts.push(pcm, speaking=self._turns.speaking):
             if event.kind == "prompt":
                 self._turns.prompt(event)
-                events += self._music.stop(event.t) + self._tones.interrupted(event.t)
+                events += self._music.stop(event.t, self._voice) + self._tones.interrupted(event.t)
             else:
                 self._turns.prompt_end(event)
             events.append(event)
@@ -102,8 +102,8 @@ class Ear:
             if self._said is not None:
                 events += self._tones.interrupted(self._said)
         live = self._turns.live_since
-        if live is not None and self._music.playing:
-            events += self._music.stop(live)
+        if live is not None and self._music.playing and self._prompts.pending_since is None:
+            events += self._music.stop(live, self._voice)
         talk = self._prompts.playing_since is not None or (live is not None and self._turns.speaking)
         other = self._tones.sounding or talk
         music = self._music.push(pcm, steps, other=other, free_from=self._turns.last_end, voice=self._voice)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,21 +11,32 @@ from numpy.typing import NDArray
 from probes.hearing.wav import Pcm
 
 
-class Frames:
-    """Cuts a stream into frames of ``window`` samples, one every ``hop`` samples."""
+@cache
+def _places(count: int, window: int, hop: int) -> NDArray[np.intp]:
+    return np.arange(count)[:, None] * hop + np.arange(window)[None, :]
 
-    def __init__(self, window: int, hop: int) -> None:
-        self.window, self.hop = window, hop
+
+def cut(samples: NDArray[Any], window: int, hop: int) -> NDArray[Any]:
+    """Returns all whole frames of ``samples``, shape ``(n, window)``, one every ``hop`` samples."""
+    count = max(0, (len(samples) - window) // hop + 1)
+    return samples[_places(count, window, hop)]
+
+
+class Frames:
+    """Cuts a stream into frames of ``window`` samples, one every ``hop`` samples, at least ``batch`` at a time."""
+
+    def __init__(self, window: int, hop: int, batch: int = 1) -> None:
+        self.window, self.hop, self.batch = window, hop, batch
         self.count = 0  # frames given out so far: the next frame starts at sample count * hop
         self._rest: Pcm = np.zeros(0, np.int16)
 
-    def push(self, pcm: Pcm) -> NDArray[np.int16]:
+    def push(self, pcm: Pcm, *, all_of_it: bool = False) -> NDArray[np.int16]:
         """Takes the next samples; returns the frames they complete, shape ``(n, window)``, and counts them."""
         self._rest = np.concatenate((self._rest, pcm)) if len(self._rest) else pcm
-        ready = max(0, (len(self._rest) - self.window) // self.hop + 1)
-        if not ready:
+        ready = (len(self._rest) - self.window) // self.hop + 1
+        if ready < (1 if all_of_it else self.batch):
             return np.zeros((0, self.window), np.int16)
-        frames: NDArray[Any] = np.lib.stride_tricks.sliding_window_view(self._rest, self.window)[:: self.hop][:ready]
+        frames = cut(self._rest, self.window, self.hop)
         self._rest = self._rest[ready * self.hop :]
         self.count += ready
         return frames

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from probes.hearing.frames import cut
 from probes.hearing.wav import RATE, Pcm
 
 LOW_RATE = 2000
@@ -34,12 +35,12 @@ class LowBand:
     def push(self, pcm: Pcm) -> Low:
         """Takes samples at 8 kHz; returns the samples at 2 kHz they complete."""
         held = np.concatenate((self._rest, pcm.astype(np.float32)))
-        ready = (len(held) - len(_FILTER) + 1) // _STEP
+        ready = (len(held) - len(_FILTER)) // _STEP + 1
         if ready <= 0:
             self._rest = held
             return held[:0]
         used = ready * _STEP
-        thinned: Low = np.convolve(held[: used + len(_FILTER) - 1], _FILTER, "valid")[::_STEP]
+        thinned: Low = cut(held[: used - _STEP + len(_FILTER)], len(_FILTER), _STEP) @ _FILTER
         self._rest = held[used:]
         return thinned
 
@@ -47,7 +48,7 @@ class LowBand:
 def likeness(heard: Low, known: Low) -> NDArray[np.float64]:
     """Correlates ``heard`` (n samples) with ``known`` (n + k samples): one value in -1..1 for each of k + 1 shifts."""
     dot = np.correlate(known, heard, "valid").astype(np.float64)
-    power = np.concatenate(([0.0], np.cumsum(known.astype(np.float64) ** 2)))
+    power = np.concatenate(([0.0], np.cumsum(np.square(known, dtype=np.float64))))
     under = power[len(heard) :] - power[: -len(heard)]
     scale: NDArray[np.float64] = np.sqrt(float(heard @ heard) * np.maximum(under, 0)) + 1.0
     return dot / scale

@@ -9,6 +9,7 @@ from collections import deque
 
 import numpy as np
 
+from probes.hearing.frames import cut
 from probes.hearing.voice_activity import STEP_S, Step, VoiceActivity
 from probes.hearing.wav import RATE, Pcm
 from probes.session import Event
@@ -56,7 +57,7 @@ class Music:
                 self._last = step.t
             elif other or step.t - self._last > _GAP_S:
                 if self.playing and not other:
-                    events += self.stop(voice.offset(self._last))
+                    events += self.stop(step.t, voice)
                 self._began = None
         if not self.playing and self._began is not None and self._sustained():
             self.playing = True
@@ -64,8 +65,11 @@ class Music:
             events.append(Event(kind="music", t=min(start, self._began), method="voice", u=U_MUSIC))
         return events
 
-    def stop(self, t: float) -> list[Event]:
-        """Something else is heard since ``t``: music that was playing ended there."""
+    def stop(self, t: float, voice: VoiceActivity) -> list[Event]:
+        """Nothing, or something else, is heard since ``t``: music that was playing ended there or before."""
+        last, self._last = self._last, 0.0
+        if last < t - 0.1:
+            t = min(t, voice.offset(last))
         self._steps.clear()
         self._began = None
         if not self.playing:
@@ -80,7 +84,7 @@ class Music:
     def _peaked(self) -> bool:
         """Whether the last second has spectral lines, as music has and noise has not."""
         size = 512
-        frames = np.lib.stride_tricks.sliding_window_view(self._sound, size)[:: size // 4] * np.hanning(size)
+        frames = cut(self._sound, size, size // 4) * np.hanning(size)
         power = np.mean(np.abs(np.fft.rfft(frames, axis=1)) ** 2, axis=0)[16:216] + 1e-3
         bands = power.reshape(_BANDS, -1)
         return float(np.mean(bands.max(axis=1) / bands.mean(axis=1))) > _PEAKED

@@ -61,7 +61,8 @@ class VoiceActivity:
     def __init__(self, origin: float = 0.0) -> None:
         self._origin = origin
         self._frames = Frames(STEP, STEP)
-        self._past: deque[Step] = deque(maxlen=_MEMORY)
+        self._voices: deque[float] = deque(maxlen=_MEMORY)
+        self._levels: deque[float] = deque(maxlen=_MEMORY)
         self._fine: deque[float] = deque(maxlen=400)  # levels of the last 3.2 s, 8 ms each
         self._low_steps = self._silent_steps = 0
         self._clear()
@@ -78,14 +79,18 @@ class VoiceActivity:
     def push(self, pcm: Pcm) -> list[Step]:
         """Takes the next samples; returns the steps they complete."""
         first = self._frames.count
+        sound = self._frames.push(pcm).astype(np.float32) / 32768
+        if not len(sound):
+            return []
+        parts = sound.reshape(-1, _FINE)
+        power = np.einsum("nt,nt->n", parts, parts) / _FINE
+        self._fine.extend((10 * np.log10(power + 1e-10)).tolist())
+        levels = (10 * np.log10(power.reshape(len(sound), -1).mean(axis=1) + 1e-10)).tolist()
         steps = []
-        for index, frame in enumerate(self._frames.push(pcm)):
-            sound = frame.astype(np.float32) / 32768
-            fine = 10 * np.log10(np.mean(sound.reshape(-1, _FINE) ** 2, axis=1) + 1e-10)
-            self._fine.extend(fine.tolist())
-            level = 10 * float(np.log10(np.mean(10 ** (fine / 10))))
-            step = Step(self._origin + (first + index) * STEP_S, self._ask(sound, level), level)
-            self._past.append(step)
+        for index, (frame, level) in enumerate(zip(sound, levels, strict=True)):
+            step = Step(self._origin + (first + index) * STEP_S, self._ask(frame, level), level)
+            self._voices.append(step.voice)
+            self._levels.append(level)
             steps.append(step)
         return steps
 
@@ -95,9 +100,9 @@ class VoiceActivity:
             if self._silent_steps == 9:
                 self._clear()
             return 0.0
-        loudest = max((step.level for step in self._past), default=level)
+        loudest = max(self._levels, default=level)
         self._low_steps = self._low_steps + 1 if level < loudest - _DROP_DB else 0
-        if self._low_steps == _DROP_STEPS and all(step.voice < 0.5 for step in self._past):
+        if self._low_steps == _DROP_STEPS and max(self._voices) < 0.5:
             self._clear()
         whole = np.concatenate((self._context, sound))[None]
         voice, self._state = _network().run(None, {"input": whole, "state": self._state, "sr": _RATE})
