@@ -19,6 +19,8 @@ FRAME_S = 0.02
 FRAME_SAMPLES = int(RATE * FRAME_S)
 FRAME_BYTES = FRAME_SAMPLES * 2
 SILENCE = bytes(FRAME_BYTES)
+CATCHES_UP_S = 0.6  # the bridge gives up what it is behind by more than half a second
+SLACK_S = 0.04
 
 Pcm = npt.NDArray[np.int16]
 
@@ -119,11 +121,16 @@ class FrameLog:
 
 
 class Track:
-    """Places frames on a time line: contiguous as they come, with silence where none came for a while."""
+    """Places frames on a time line: contiguous as they come, with silence where none came for a while.
 
-    def __init__(self, origin: float, *, gap: float = 0.1) -> None:
-        self.origin, self.gap = origin, gap
+    The bridge ticks on its own clock. When the machine is busy it falls behind and then catches up in a burst, so one
+    late frame proves nothing; time is missing only if even the least late frame of a whole second was late.
+    """
+
+    def __init__(self, origin: float) -> None:
+        self.origin = origin
         self.samples = 0  # placed so far, silence included
+        self._late: deque[float] = deque(maxlen=int(1 / FRAME_S))
 
     def place(self, now: float, frame: bytes) -> tuple[float, bytes]:
         """Returns the time of the first sample since ``origin`` and the bytes to append, silence first if needed.
@@ -131,9 +138,13 @@ class Track:
         ``now`` is when the frame was delivered, that is when its first sample is due.
         """
         late = now - self.origin - self.samples / RATE
-        if late > self.gap:
-            missing = int(late * RATE)
-            frame = bytes(missing * 2) + frame
+        self._late.append(late)
+        missing = late if self.samples == 0 or late > CATCHES_UP_S else 0.0
+        if len(self._late) == self._late.maxlen and min(self._late) > SLACK_S:
+            missing = max(missing, min(self._late))
+        if missing > 0:
+            frame = bytes(int(missing * RATE) * 2) + frame
+            self._late.clear()
         start = self.samples / RATE
         self.samples += len(frame) // 2
         return start, frame
