@@ -3,11 +3,13 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -17,8 +19,11 @@ from harness.sandbox.chat import FAULTS, ChatCentre
 from harness.sandbox.chat_words import Agents, words
 from harness.sandbox.knowledge import Knowledge
 from harness.sandbox.truth import Truth
+from scenarios.model import Scenario
+from scenarios.yaml_file import load
 
 PACE = 0.02
+SCRIPTS = Path(__file__).parents[1] / "scenarios" / "scripts"
 
 
 @pytest.fixture(autouse=True)
@@ -170,6 +175,19 @@ def test_the_bank_speaks_english_too(tmp_path):
 
     [answer], _ = asyncio.run(talk(tmp_path / "truth.jsonl", errand, lang="en"))
     assert "two hours" in answer
+
+
+@pytest.mark.parametrize("path", sorted(SCRIPTS.glob("S*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_bank_knows_what_each_script_asks_and_when_it_says_goodbye(path, lang):
+    scenario, knowledge, said = load(path, Scenario), Knowledge.load(), words(lang)
+    for step in scenario.steps_on("chat"):
+        if step.ask:
+            assert knowledge.answer(None, step.ask.say.in_(lang), lang) is not None
+            assert not re.search(said.want_human, step.ask.say.in_(lang), re.IGNORECASE)
+    farewell = scenario.farewell.in_(lang)
+    assert knowledge.answer(None, farewell, lang) is None
+    assert re.search(said.goodbye, farewell, re.IGNORECASE)
 
 
 async def to_queue(guest):

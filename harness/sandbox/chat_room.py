@@ -84,10 +84,10 @@ class ChatRoom:
             text = await self._heard.get()
             if re.search(self._words.want_human, text, re.IGNORECASE):
                 break
-            if re.search(self._words.goodbye, text, re.IGNORECASE):
+            known = self._centre.knowledge.answer(None, text, self._lang)
+            if known is None and re.search(self._words.goodbye, text, re.IGNORECASE):
                 await self._stream(self._words.bot_goodbye)
                 return await self._end("bot")
-            known = self._centre.knowledge.answer(None, text, self._lang)
             await self._stream(known or self._draw.choice(self._words.bot_unknown))
         await self._stream(self._words.transfer)
         if await self._queue():
@@ -130,11 +130,11 @@ class ChatRoom:
         while True:
             text = await self._heard.get()
             await asyncio.sleep(self._human_s() / 2)  # reads
-            if re.search(words.goodbye, text, re.IGNORECASE):
+            known = self._centre.knowledge.answer(None, text, self._lang)
+            if known is None and re.search(words.goodbye, text, re.IGNORECASE):
                 await self._agent_says(self._draw.choice(words.agent_goodbye))
                 await asyncio.sleep(0.5 * self._pace)
                 return await self._end("agent")
-            known = self._centre.knowledge.answer(None, text, self._lang)
             if known is None:
                 await self._agent_says(self._draw.choice(words.agent_unknown))
             else:
