@@ -31,7 +31,7 @@ _EDGES = (_LEVELS[_CODES][1:] + _LEVELS[_CODES][:-1]) / 2
 
 def alaw(pcm: NDArray[np.int16]) -> bytes:
     """Returns 16-bit samples as A-law codes, each the nearest one."""
-    return _CODES[np.searchsorted(_EDGES, pcm)].astype(np.uint8).tobytes()
+    return _CODES[np.searchsorted(_EDGES, pcm, side="right")].astype(np.uint8).tobytes()
 
 
 def mono(path: Path) -> NDArray[np.int16]:
