@@ -71,29 +71,32 @@ class Ear:
         for event in self._prompts.finish():
             self._turns.prompt_end(event)
             events.append(event)
-        return events + self._turns.report(t, None, final=True) + self._music.stop(t, self._voice)
+        return events + self._turns.report(t, None, final=True) + self._music.stop(t)
 
     def _start(self, t: float) -> None:
         self._origin = t
         self._tones = Tones(t)
         self._voice = VoiceActivity(t)
         self._prompts = Prompts(self._library, t)
-        self._music = Music()
+        self._music = Music(self._voice)
         self._turns = Turns(self._settings, self._voice)
+        self._tone_end = t
         self._said: float | None = None  # onset of what is being said, as told to the tones
 
     def _hear(self, pcm: Pcm) -> list[Event]:
         events = []
         for event in self._tones.push(pcm):
             if event.kind == "tone":
-                events += self._music.stop(event.t, self._voice)
+                events += self._music.stop(event.t)
+            else:
+                self._tone_end = event.t
             events.append(event)
         steps = self._voice.push(pcm)
         self._turns.hear(steps, over_music=self._music.playing)
         for event in self._prompts.push(pcm, speaking=self._turns.speaking):
             if event.kind == "prompt":
                 self._turns.prompt(event)
-                events += self._music.stop(event.t, self._voice) + self._tones.interrupted(event.t)
+                events += self._music.stop(event.t) + self._tones.interrupted(event.t)
             else:
                 self._turns.prompt_end(event)
             events.append(event)
@@ -103,10 +106,10 @@ class Ear:
                 events += self._tones.interrupted(self._said)
         live = self._turns.live_since
         if live is not None and self._music.playing and self._prompts.pending_since is None:
-            events += self._music.stop(live, self._voice)
+            events += self._music.stop(live)
         talk = self._prompts.playing_since is not None or (live is not None and self._turns.speaking)
-        other = self._tones.sounding or talk
-        music = self._music.push(pcm, steps, other=other, free_from=self._turns.last_end, voice=self._voice)
+        free_from = max(self._turns.last_end, self._tone_end)
+        music = self._music.push(pcm, steps, talk=talk, tone=self._tones.sounding, free_from=free_from)
         for event in music:
             if event.kind == "music":
                 events += self._tones.interrupted(event.t)

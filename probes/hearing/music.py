@@ -27,22 +27,23 @@ _PEAKED = 1.8  # strongest line over mean, averaged over the bands: noise has ab
 class Music:
     """The music of one call."""
 
-    def __init__(self) -> None:
+    def __init__(self, voice: VoiceActivity) -> None:
+        self._voice = voice  # knows the energy
         self._steps: deque[bool] = deque(maxlen=round(_SUSTAINED_S / STEP_S))
         self._sound: Pcm = np.zeros(0, np.int16)
         self._began: float | None = None  # first step of the present run of sound
-        self._last = 0.0  # last step that sounded
+        self._last = 0.0  # last step that was not silent
         self.playing = False
 
-    def push(self, pcm: Pcm, steps: list[Step], *, other: bool, free_from: float, voice: VoiceActivity) -> list[Event]:
+    def push(self, pcm: Pcm, steps: list[Step], *, talk: bool, tone: bool, free_from: float) -> list[Event]:
         """Takes the next samples.
 
         Args:
             pcm: samples at 8 kHz.
             steps: what the voice detector made of them.
-            other: whether they belong to a tone, a known recording or speech.
-            free_from: session time at which the last of those ended: music cannot have begun earlier.
-            voice: the voice detector, which knows the energy.
+            talk: whether they belong to a known recording or to speech.
+            tone: whether they hold a pure tone (which may be a note).
+            free_from: session time at which the last recording, speech or tone ended: music began later.
 
         Returns:
             ``music`` or ``music_end``, if that is now certain.
@@ -50,32 +51,30 @@ class Music:
         self._sound = np.concatenate((self._sound, pcm))[-RATE:]
         events: list[Event] = []
         for step in steps:
-            sounds = not other and step.level > _LEVEL_DBFS and step.voice < 0.5
+            sounds = not talk and not tone and step.level > _LEVEL_DBFS and step.voice < 0.5
             self._steps.append(sounds)
+            if step.level > _LEVEL_DBFS:
+                self._last = step.t
             if sounds:
                 self._began = step.t if self._began is None else self._began
-                self._last = step.t
-            elif other or step.t - self._last > _GAP_S:
-                if self.playing and not other:
-                    events += self.stop(step.t, voice)
+            elif talk:
                 self._began = None
+            elif self._began is not None and step.t - self._last > _GAP_S and not tone:
+                events += self.stop(step.t)
         if not self.playing and self._began is not None and self._sustained():
             self.playing = True
-            start = max(voice.onset(self._began), free_from)
+            start = max(self._voice.onset(self._began), free_from)
             events.append(Event(kind="music", t=min(start, self._began), method="voice", u=U_MUSIC))
         return events
 
-    def stop(self, t: float, voice: VoiceActivity) -> list[Event]:
+    def stop(self, t: float) -> list[Event]:
         """Nothing, or something else, is heard since ``t``: music that was playing ended there or before."""
-        last, self._last = self._last, 0.0
-        if last < t - 0.1:
-            t = min(t, voice.offset(last))
         self._steps.clear()
         self._began = None
         if not self.playing:
             return []
         self.playing = False
-        return [Event(kind="music_end", t=t, method="voice", u=U_MUSIC)]
+        return [Event(kind="music_end", t=self._voice.hushed(t), method="voice", u=U_MUSIC)]
 
     def _sustained(self) -> bool:
         full = len(self._steps) == self._steps.maxlen

@@ -91,10 +91,6 @@ class Tones:
         """Whether a burst is being heard right now."""
         return self._bursts.open is not None
 
-    def tonal_since(self, t: float) -> bool:
-        """Whether any burst was heard after ``t``."""
-        return self._bursts.open is not None or bool(self._recent and self._recent[-1].end > t)
-
     def push(self, pcm: Pcm) -> list[Event]:
         """Takes the next samples; returns what has become certain."""
         events: list[Event] = []

@@ -63,7 +63,7 @@ class VoiceActivity:
         self._frames = Frames(STEP, STEP)
         self._voices: deque[float] = deque(maxlen=_MEMORY)
         self._levels: deque[float] = deque(maxlen=_MEMORY)
-        self._fine: deque[float] = deque(maxlen=400)  # levels of the last 3.2 s, 8 ms each
+        self._fine: deque[float] = deque(maxlen=640)  # levels of the last 5 s, 8 ms each
         self._low_steps = self._silent_steps = 0
         self._clear()
 
@@ -133,6 +133,19 @@ class VoiceActivity:
         if low < 4:
             return t if index > 0 else begin
         return begin + (index + 4) * _FINE_S
+
+    def hushed(self, t: float) -> float:
+        """Returns when the silence began in which ``t`` lies or which it ends (``t`` itself if there was none)."""
+        fine = list(self._fine)
+        begin = self.now - len(fine) * _FINE_S
+        end = min(len(fine), round((t - begin) / _FINE_S))
+        first = max(0, end - round(1.0 / _FINE_S))
+        if end - first < 10:
+            return t
+        part = fine[first:end]
+        quiet = max(max(part) - 25.0, float(np.percentile(fine, 2)) + 6.0)
+        index = next((i for i in range(end - 1, first, -1) if fine[i] > quiet and i < end - 3), first)
+        return begin + (index + 1) * _FINE_S if end - index > 5 else t
 
     def offset(self, t: float) -> float:
         """Returns when the speech ended whose last step begins at ``t``: its last moment well above the floor."""
