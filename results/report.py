@@ -1,7 +1,7 @@
 """The report: one HTML page that carries everything it needs and opens without a network.
 
-No script of ours runs in it; Plotly's is inside. Recordings are embedded while the page stays below LIMIT_BYTES, after
-that they are linked. Personas and agents' names stay out of the text (:mod:`results.redaction`).
+Plotly's script is inside, and two lines that fit the curve to paper. Recordings are embedded while the page stays below
+LIMIT_BYTES, after that they are linked. Personas and agents' names stay out of the text (:mod:`results.redaction`).
 """
 
 from __future__ import annotations
