@@ -19,6 +19,7 @@ from scipy import stats
 
 SEED = 1  # of the bootstrap; stored with every interval
 RESAMPLES = 9999
+BATCH = 2_000_000  # numbers held at once: bounds the memory, not the result
 
 
 def exact(seconds: float) -> Fraction:
@@ -78,7 +79,12 @@ def mean_interval(times: Sequence[float], seed: int = SEED) -> tuple[float, floa
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         result = stats.bootstrap(
-            (np.asarray(times),), np.mean, n_resamples=RESAMPLES, method="BCa", rng=np.random.default_rng(seed)
+            (np.asarray(times),),
+            np.mean,
+            n_resamples=RESAMPLES,
+            method="BCa",
+            rng=np.random.default_rng(seed),
+            batch=max(1, BATCH // len(times)),
         )
     low, high = float(result.confidence_interval.low), float(result.confidence_interval.high)
     return (low, high) if np.isfinite(low) and np.isfinite(high) else None

@@ -1,6 +1,5 @@
 """The run folder: whole files, a checked reading, and nothing outside it."""
 
-import dataclasses
 from pathlib import Path
 
 import pandas as pd
@@ -114,4 +113,3 @@ def test_the_documented_layout_is_the_real_one(tmp_path):
     names = [path.name for key, path in vars(folder).items() if key != "path"]
     assert len(names) == 10
     assert [name for name in names if name not in words] == []
-    assert dataclasses.is_dataclass(folder) is False
