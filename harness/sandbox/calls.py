@@ -15,7 +15,6 @@ import numpy as np
 from harness.sandbox import wording
 from harness.sandbox.knowledge import Knowledge
 from harness.sandbox.truth import Truth
-from probes.speaking.music import hold_music
 from probes.speaking.speaker import Speaker
 from probes.voice.audio import RATE, Pcm, Playing
 from probes.voice.pjsip import Leg
@@ -39,6 +38,7 @@ class Desk:
 
     lang: Lang
     recordings: dict[str, Pcm]
+    music: tuple[Pcm, ...]
     agents: tuple[wording.Agent, ...]
     knowledge: Knowledge
     truth: Truth
@@ -115,7 +115,7 @@ class Call:
         place = min(wording.LONGEST_QUEUE, 1 + int(wait // 6))
         while wait > 0:
             stretch = min(wait, self.random.uniform(3.5, 5.5))
-            music = self.play(hold_music(stretch, self.random.randrange(3)), event)
+            music = self.play(self.random.choice(self.desk.music)[: int(stretch * RATE)], event)
             await music.done
             wait -= stretch
             if wait > 4 and place > 0:

@@ -17,6 +17,7 @@ from harness.sandbox.knowledge import Knowledge
 from harness.sandbox.processes import stopped
 from harness.sandbox.truth import Truth
 from probes.hearing.wav import read_wav
+from probes.speaking.music import hold_music
 from probes.speaking.speaker import Speaker
 from probes.voice.pjsip import Endpoint, Leg, Trunk
 from scenarios.errors import FarEndFault
@@ -82,6 +83,7 @@ async def serve(args: argparse.Namespace) -> None:
         desk = Desk(
             args.lang,
             recordings,
+            tuple(hold_music(6, seed) for seed in range(3)),
             wording.on_duty(args.seed),
             Knowledge.load(),
             truth,
