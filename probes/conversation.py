@@ -137,7 +137,7 @@ class Conversation:
                 self._enter("ringing")
             case "message":
                 self._hear(event)
-        if self.instants.answer is not None:
+        if self.instants.first_word is not None:
             self._enter("talking")
         elif self.instants.queue is not None:
             self._enter("queue")
@@ -316,13 +316,15 @@ class Conversation:
 
             found = await self._until(news, left)
             if found is True:
-                break
+                await self._hear_greeting()
+                if self.instants.answer is not None:
+                    return
+                continue  # it was a recording after all
             if found is None:
                 raise self._left_waiting(in_queue)
             if isinstance(found, Event):
                 handled = self.timeline.index(found) + 1
                 again = await self._turned_away(found, again)
-        await self._hear_greeting()
 
     def _left_waiting(self, in_queue: bool) -> _Stop:
         if self._ended is not None:
@@ -354,7 +356,8 @@ class Conversation:
         word = self.instants.first_word or self.instants.answer
         assert word is not None
         since = word.t - 0.2
-        await self._until(self._reply_after(since), self.limits.reply_s)
+        greeted = self._reply_after(since)
+        await self._until(lambda: greeted() or (True if self.instants.answer is None else None), self.limits.reply_s)
 
     def _reply_after(self, t: float) -> Callable[[], Event | None]:
         """The newest thing the far end said that began after ``t``, unless it only asks for patience."""

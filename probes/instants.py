@@ -70,18 +70,31 @@ def _queue(timeline: Sequence[Event], request: float, answer: Instant | None) ->
 def _answer(timeline: Sequence[Event], request: float) -> tuple[Instant | None, Instant | None]:
     """Returns (first word, answer)."""
     joined = _first(e for e in timeline if e.kind == "notice" and e.data.get("role") == "joined" and e.t >= request)
-    spoken = _first(
-        e
-        for e in timeline
-        if e.t >= request - EARLY
-        and (e.kind == "speech" or (e.kind in ("message", "first_token") and e.data.get("speaker") == "agent"))
-    )
+    spoken = _first(e for e in timeline if e.t >= request - EARLY and _is_live(e, timeline))
     if joined is not None:
         word = spoken if spoken is not None and spoken.t >= joined.t - EARLY else None
         return word, joined
     if spoken is None:
         return None, None
     return spoken, _connection(timeline, spoken, request)
+
+
+def _is_live(event: Event, timeline: Sequence[Event]) -> bool:
+    """Speech counts unless a recording was recognised later that covers its onset."""
+    if event.kind == "speech":
+        return not any(start - 0.3 <= event.t < end for start, end in _recordings(timeline))
+    return event.kind in ("message", "first_token") and event.method == "dom" and event.data.get("speaker") == "agent"
+
+
+def _recordings(timeline: Sequence[Event]) -> list[tuple[float, float]]:
+    """Returns (start, end) of every known recording; one that still plays has not ended."""
+    spans: list[tuple[float, float]] = []
+    for event in sorted(timeline, key=lambda event: event.t):
+        if event.kind in ("prompt", "prompt_end", "tone", "music") and spans and spans[-1][1] == float("inf"):
+            spans[-1] = (spans[-1][0], event.t)
+        if event.kind == "prompt":
+            spans.append((event.t, float("inf")))
+    return spans
 
 
 def _connection(timeline: Sequence[Event], word: Instant, request: float) -> Instant:

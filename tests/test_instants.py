@@ -1,0 +1,81 @@
+"""Which instants a timeline supports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from probes.instants import GREETING_DELAY_S, find
+from probes.session import Event
+
+
+def e(kind: str, t: float, method: str = "voice", **data: Any) -> Event:
+    return Event(kind=kind, t=t, method=method, u=0.02, data=data)  # type: ignore[arg-type]
+
+
+CALL = [e("dialled", 0), e("ringing", 0.2), e("connected", 3.0), e("prompt", 3.2, role="menu"), e("request", 9.0)]
+
+
+def answer(*events: Event) -> tuple[float, float, float]:
+    found = find([*CALL, *events])
+    assert found.queue is not None
+    assert found.answer is not None
+    assert found.first_word is not None
+    return found.queue.t, found.answer.t, found.first_word.t
+
+
+def test_nothing_is_an_instant_before_a_human_was_asked_for() -> None:
+    found = find(CALL[:-1])
+    assert found.connected is not None
+    assert (found.request, found.queue, found.answer, found.first_word) == (None, None, None, None)
+
+
+def test_two_hundred_ok_and_the_ringing_before_the_menu_are_neither_queue_nor_answer() -> None:
+    found = find(CALL)
+    assert (found.queue, found.answer) == (None, None)
+
+
+def test_the_earliest_sign_of_the_queue_counts_even_if_it_became_known_late() -> None:
+    found = find([*CALL, e("music", 13.0), e("prompt", 9.5, role="transfer")])
+    assert found.queue is not None
+    assert found.queue.t == 9.5
+
+
+def test_ringback_cut_off_marks_the_answer() -> None:
+    assert answer(e("tone", 10, name="ringback"), e("tone_end", 15.4, cut=True), e("speech", 16.1)) == (10, 15.4, 16.1)
+
+
+def test_ringback_that_ended_by_itself_only_bounds_the_answer() -> None:
+    late = answer(e("tone", 10, name="ringback"), e("tone_end", 11.0), e("speech", 13.0))
+    assert late == (10, pytest.approx(13.0 - GREETING_DELAY_S), 13.0)
+    close = answer(e("tone", 10, name="ringback"), e("tone_end", 12.8), e("speech", 13.0))
+    assert close == (10, 12.8, 13.0)
+
+
+def test_the_end_of_music_marks_the_answer() -> None:
+    assert answer(e("music", 10), e("music_end", 40.0), e("speech", 40.7)) == (10, 40.0, 40.7)
+
+
+def test_a_recorded_agent_number_is_the_answer_but_not_the_first_word() -> None:
+    spoken = [e("music", 10), e("music_end", 40), e("prompt", 40.2, role="agent_id"), e("prompt_end", 42)]
+    assert answer(*spoken, e("speech", 42.3)) == (10, 40.2, 42.3)
+
+
+def test_speech_that_turns_out_to_be_a_recording_is_nobody() -> None:
+    found = find([*CALL, e("music", 10), e("speech", 20.0), e("prompt", 20.0, role="queue"), e("prompt_end", 24.0)])
+    assert found.answer is None
+
+
+def test_in_a_chat_the_notice_connects_and_the_message_is_the_first_word() -> None:
+    chat = [
+        e("request", 5, "dom"),
+        e("notice", 6, "dom", role="queue"),
+        e("notice", 20, "dom", role="joined"),
+        e("message", 23, "dom", speaker="agent", text="您好", end=23),
+    ]
+    found = find(chat)
+    assert found.queue is not None
+    assert found.answer is not None
+    assert found.first_word is not None
+    assert (found.queue.t, found.answer.t, found.first_word.t) == (6, 20, 23)
