@@ -34,7 +34,7 @@ class PageWords(Strict):
     nav: Choices
     title: str
     lead: str
-    cards: tuple[tuple[str, ...], ...]
+    cards: tuple[tuple[str, str], ...]
     note: str
     launcher: str
     head: str
