@@ -17,7 +17,7 @@ from probes.target import Prompt
 from scenarios.model import Lang
 
 VOICE = {"zh": "cmn", "en": "en-us"}
-IVR = {"zh": ("f2", 165), "en": ("f2", 160)}
+IVR = {"zh": ("f2", 190), "en": ("f2", 185)}
 AGENTS = ("f1", "f3", "f5", "m1", "m3", "m7")
 
 RECORDINGS = {
@@ -25,19 +25,19 @@ RECORDINGS = {
         "welcome": ("welcome", "您好，欢迎致电客户服务中心。"),
         "menu": ("menu", "查询余额请按一，挂失请按二，人工服务请按零。"),
         "transfer": ("transfer", "正在为您转接人工服务，请稍候。"),
-        "position-3": ("queue", "坐席全忙，您前面还有三位客户正在等待，请不要挂机。"),
-        "position-2": ("queue", "坐席全忙，您前面还有两位客户正在等待，请不要挂机。"),
-        "position-1": ("queue", "坐席全忙，您前面还有一位客户正在等待，请不要挂机。"),
+        "position-3": ("queue", "坐席忙，您前面还有三位客户，请稍候。"),
+        "position-2": ("queue", "坐席忙，您前面还有两位客户，请稍候。"),
+        "position-1": ("queue", "坐席忙，您前面还有一位客户，请稍候。"),
         "agent": ("agent_id", "工号一零零二为您服务。"),
         "goodbye": ("goodbye", "感谢您的来电，再见。"),
     },
     "en": {
         "welcome": ("welcome", "Welcome to the customer service centre of the bank."),
-        "menu": ("menu", "For your balance press one. For a lost card press two. To speak to somebody press zero."),
+        "menu": ("menu", "For your balance press one. For a lost card press two. For an agent press zero."),
         "transfer": ("transfer", "I am putting you through to an agent. Please hold the line."),
-        "position-3": ("queue", "All our agents are busy. You are number three in the queue."),
-        "position-2": ("queue", "All our agents are busy. You are number two in the queue."),
-        "position-1": ("queue", "All our agents are busy. You are number one in the queue."),
+        "position-3": ("queue", "All agents are busy. You are number three in the queue."),
+        "position-2": ("queue", "All agents are busy. You are number two in the queue."),
+        "position-1": ("queue", "All agents are busy. You are number one in the queue."),
         "agent": ("agent_id", "You are being served by agent ten zero two."),
         "goodbye": ("goodbye", "Thank you for your call. Goodbye."),
     },
@@ -64,7 +64,7 @@ ANSWERS = {
 
 @cache
 def said(text: str, lang: Lang, variant: str, wpm: int) -> Pcm:
-    """Renders once per process."""
+    """Says something; the same samples each time within one process."""
     return render(text, voice=VOICE[lang], variant=variant, wpm=wpm)
 
 
@@ -89,7 +89,8 @@ def tone(hz: tuple[float, ...], pattern: tuple[float, ...], seconds: float, ampl
     wave = sum(amplitude * np.sin(2 * np.pi * f * time) for f in hz)
     edges = np.cumsum((0.0, *pattern))
     on = np.searchsorted(edges, time % edges[-1] + 1e-9, side="right") % 2 == 1
-    return np.rint(wave * on).astype(np.int16)
+    sound: Pcm = np.rint(wave * on).astype(np.int16)
+    return sound
 
 
 @dataclass
@@ -116,17 +117,18 @@ class Call:
 
     @property
     def seconds(self) -> float:
+        """How long it is so far."""
         return sum(len(part) for part in self._parts) / RATE
 
     def silence(self, least: float, most: float | None = None) -> None:
+        """Adds ``least`` seconds of silence, or a random length up to ``most``."""
         seconds = least if most is None else self.random.uniform(least, most)
         self._parts.append(np.zeros(round(seconds * RATE), np.int16))
 
     def ring(self, bursts: int, *, cut: float | None = None, after: float = 0.0) -> None:
         """Mainland ringback: ``bursts`` whole ones, then ``cut`` seconds of another or ``after`` of silence."""
         start = self.seconds
-        last = 1.0 if cut is None else cut
-        count = bursts if cut is None else bursts + 1
+        last, count = (1.0, bursts) if cut is None else (cut, bursts + 1)
         self._parts.append(tone((450,), (1, 4), (count - 1) * 5 + last))
         self.truth.append(Truth("ringback", start, self.seconds))
         self.silence(after)
@@ -136,11 +138,13 @@ class Call:
         self._add("prompt", key, {p.id: pcm for p, pcm in recordings(self.lang)}[key])
 
     def music(self, seconds: float) -> None:
+        """Plays music on hold."""
         start = self.seconds
         self._parts.append(hold_music(seconds, int(self.random.integers(4))))
         self.truth.append(Truth("music", start, self.seconds))
 
     def agent(self, text: str, variant: str, wpm: int) -> None:
+        """Lets an agent speak."""
         self._add("agent", text, said(text, self.lang, variant, wpm))
 
     def _add(self, kind: str, name: str, pcm: Pcm) -> None:
@@ -154,6 +158,7 @@ class Call:
         return round_trip(np.clip(np.rint(whole), -32768, 32767).astype(np.int16))
 
     def of(self, kind: str) -> list[Truth]:
+        """Returns what was played of one kind, in order."""
         return [truth for truth in self.truth if truth.kind == kind]
 
 
@@ -180,8 +185,7 @@ def whole_call(seed: int, lang: Lang = "zh") -> Call:
     if seed % 3 == 0:
         call.ring(1, after=float(random.uniform(0.5, 3.5)))
     elif seed % 3 == 1:
-        call.ring(1, after=4.0)
-        call.ring(0, cut=float(random.uniform(0.3, 0.8)))
+        call.ring(int(random.integers(2)), cut=float(random.uniform(0.3, 0.8)))
         call.silence(0.2, 0.8)
     else:
         call.silence(0.3, 1.0)
@@ -205,7 +209,7 @@ class Heard:
 
 
 def listen(ear: Ear, pcm: Pcm, *, block: int = 160, start: float = 0.0) -> list[Heard]:
-    """Plays ``pcm`` to ``ear`` in blocks, the first one at session time ``start``."""
+    """Plays ``pcm`` to ``ear`` in blocks of ``block`` samples, the first one at session time ``start``."""
     heard = []
     for first in range(0, len(pcm), block):
         part = pcm[first : first + block]

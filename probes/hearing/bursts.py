@@ -49,7 +49,7 @@ class Burst:
     label: str
     start: float
     end: float
-    clean: bool  # very pure, level, and out of silence
+    clean: bool  # very pure, and level
 
     @property
     def length(self) -> float:
@@ -69,7 +69,6 @@ class _Frame(NamedTuple):
 class _Open:
     label: int
     start: float
-    quiet_before: bool
     frames: list[_Frame]
 
 
@@ -79,7 +78,7 @@ class Bursts:
     def __init__(self, origin: float = 0.0) -> None:
         self._origin = origin
         self._frames = Frames(_WINDOW, _HOP, batch=8)
-        self._past: deque[_Frame] = deque(maxlen=16)
+        self._past: deque[_Frame] = deque(maxlen=64)
         self.open: _Open | None = None
 
     @property
@@ -91,6 +90,12 @@ class Bursts:
         """Takes the next samples; returns the bursts that have ended."""
         first = self._frames.count
         return self._hear(self._analyse(self._frames.push(pcm), first))
+
+    def quiet_after(self, burst: Burst) -> bool:
+        """Whether silence followed a burst that has ended less than a second ago."""
+        after = [frame.level for frame in self._past if frame.t > burst.end + 0.04]
+        within = [frame.level for frame in self._past if burst.start < frame.t < burst.end]
+        return bool(after and within) and max(after) < max(within) - 15
 
     def finish(self) -> list[Burst]:
         """Ends the stream; returns the bursts that have ended with it."""
@@ -149,18 +154,17 @@ class Bursts:
         return next((label for label in last[:3] if label >= 0 and last.count(label) >= 3), -1)
 
     def _begin(self, label: int) -> _Open:
-        past = list(self._past)
+        past = list(self._past)[-16:]
         amplitude = [float(np.sqrt(frame.power[label])) for frame in past]
         half = max(amplitude[-5:]) / 2
+        pure = 0.6 * max(frame.purity for frame in past[-3:])
         index = len(past) - 1
-        while index > 0 and amplitude[index - 1] >= half and past[index - 1].purity > _PURITY / 2:
+        while index > 0 and amplitude[index - 1] >= half and past[index - 1].purity > pure:
             index -= 1
         start = past[index].t
         if index > 0 and amplitude[index - 1] < half:
             start -= _HOP / RATE * (amplitude[index] - half) / (amplitude[index] - amplitude[index - 1])
-        before = [frame.level for frame in past if frame.t < start - 0.03]
-        quiet = not before or max(before) < max(frame.level for frame in past[index:]) - 15
-        return _Open(label, start, quiet, [frame for frame in past[index:] if frame.label == label])
+        return _Open(label, start, [frame for frame in past[index:] if frame.label == label])
 
     def _close(self, burst: _Open) -> Burst | None:
         tonal = [frame for frame in burst.frames if frame.label == burst.label]
@@ -180,4 +184,4 @@ class Bursts:
         pair = burst.label >= _SINGLE  # two frequencies beat
         if end - burst.start < _SHORTEST or spread > (3.0 if pair else 1.0 if purity > 0.85 else 2.0):
             return None
-        return Burst(_LABELS[burst.label], burst.start, end, burst.quiet_before and purity > 0.85 and spread < 3.0)
+        return Burst(_LABELS[burst.label], burst.start, end, purity > 0.85 and (pair or spread < 0.7))

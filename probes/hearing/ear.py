@@ -84,26 +84,20 @@ class Ear:
         self._said: float | None = None  # onset of what is being said, as told to the tones
 
     def _hear(self, pcm: Pcm) -> list[Event]:
-        events = []
-        for event in self._tones.push(pcm):
-            if event.kind == "tone":
-                events += self._music.stop(event.t)
-            else:
-                self._tone_end = event.t
-            events.append(event)
+        events = self._tonal(self._tones.push(pcm))
         steps = self._voice.push(pcm)
         self._turns.hear(steps, over_music=self._music.playing)
         for event in self._prompts.push(pcm, speaking=self._turns.speaking):
             if event.kind == "prompt":
                 self._turns.prompt(event)
-                events += self._music.stop(event.t) + self._tones.interrupted(event.t)
+                events += self._tonal(self._tones.interrupted(event.t)) + self._music.stop(event.t)
             else:
                 self._turns.prompt_end(event)
             events.append(event)
         if self._turns.began != self._said:
             self._said = self._turns.began
             if self._said is not None:
-                events += self._tones.interrupted(self._said)
+                events += self._tonal(self._tones.interrupted(self._said))
         live = self._turns.live_since
         if live is not None and self._music.playing and self._prompts.pending_since is None:
             events += self._music.stop(live)
@@ -112,6 +106,17 @@ class Ear:
         music = self._music.push(pcm, steps, talk=talk, tone=self._tones.sounding, free_from=free_from)
         for event in music:
             if event.kind == "music":
-                events += self._tones.interrupted(event.t)
+                events += self._tonal(self._tones.interrupted(event.t, music=True))
             events.append(event)
         return events + self._turns.report(self._voice.now, self._prompts.pending_since)
+
+    def _tonal(self, heard: list[Event]) -> list[Event]:
+        """A tone ends the music; once it is over, music may begin."""
+        events: list[Event] = []
+        for event in heard:
+            if event.kind == "tone":
+                events += self._music.stop(event.t)
+            else:
+                self._tone_end = event.t
+            events.append(event)
+        return events

@@ -99,13 +99,13 @@ class Tones:
         self._missed(events)
         return events
 
-    def interrupted(self, t: float) -> list[Event]:
-        """Speech or music began at ``t``: a ringing that pauses has ended, and a lone burst just before was one."""
+    def interrupted(self, t: float, *, music: bool = False) -> list[Event]:
+        """Speech (or music) began at ``t``: a ringing that pauses has ended, and a lone burst before speech was one."""
         events: list[Event] = []
         if self._bursts.open is None:
             if self._tone is not None:
                 self._end(events, min(t, self._tone.due))
-            elif self._recent and self._recent[-1].end > t - 0.3:
+            elif self._recent and self._recent[-1].end > t - 0.9 and not music:
                 self._lone(self._recent[-1], events)
         return events
 
@@ -160,11 +160,12 @@ class Tones:
             if now > self._tone.due + _tolerance(off) + 0.1:
                 self._end(events, self._tone.due)
         elif self._recent and now > self._recent[-1].end + 0.9:
-            self._lone(self._recent[-1], events)
+            if self._bursts.quiet_after(self._recent[-1]):
+                self._lone(self._recent[-1], events)
             self._recent.clear()
 
     def _lone(self, burst: Burst, events: list[Event]) -> None:
-        """A single clean burst out of silence that nothing like it followed: a ringing answered in its first burst."""
+        """A single clean burst that nothing like it followed: a ringing answered in its first burst."""
         alone = len(self._recent) == 1 and burst.label in _RING_LABELS
         longest = (
             next(c.pattern[0][0] for c in CADENCES if c.name == "ringback" and burst.label in c.labels) if alone else 0
