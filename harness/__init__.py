@@ -1,0 +1,1 @@
+"""Run it: command line, plan, policy, dispatch, sandbox centre, calibration."""

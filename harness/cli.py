@@ -93,8 +93,8 @@ def _document(done: object) -> dict[str, object]:
         "folder": str(done.folder.path),
         "report": str(done.report),
         "outcomes": {session.attempt.id: session.outcome for session in done.sessions},
-        "metrics": done.metrics.to_json(),
-        "scorecard": done.scorecard.to_json(),
+        "metrics": done.metrics.model_dump(mode="json"),
+        "scorecard": done.scorecard.model_dump(mode="json"),
         "not_measured": done.shortfalls,
         "exit_code": done.exit_code,
     }

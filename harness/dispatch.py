@@ -22,7 +22,7 @@ from probes.clock import Clock
 from probes.probe import Assignment, without_probing
 from probes.session import Outcome, Session
 from results.store import Store
-from scenarios.errors import ToolMissing
+from scenarios.errors import PolicyRefused, ToolMissing
 from scenarios.model import ChannelKind
 
 log = logging.getLogger(__name__)
@@ -64,6 +64,7 @@ async def dispatch(
     store: Store,
     limits: Limits,
     cache: Path,
+    permit: Callable[[Assignment], None],
     scheduler: str | None = None,
     on_state: Callable[[str, str], None] = lambda _attempt, _state: None,
     on_session: Callable[[Session], None] = lambda _session: None,
@@ -75,6 +76,7 @@ async def dispatch(
         store: where each attempt has its row, due.
         limits: what may happen at once.
         cache: folder for synthesised speech, shared by workers of one machine.
+        permit: asked at the instant before each attempt is claimed; raises PolicyRefused to forbid it.
         scheduler: address of a Dask scheduler (``tcp://…``), or None for workers of our own.
         on_state: told (attempt, state) as calls and chats go on.
         on_session: told each session as it ends.
@@ -88,7 +90,7 @@ async def dispatch(
         client.subscribe_topic(TOPIC, heard)
         if scheduler is None:
             await client.register_plugin(CloseEquipment())
-        await _run(client, list(jobs), store, limits, cache, on_session)
+        await _run(client, list(jobs), store, limits, cache, permit, on_session)
 
 
 class _cluster:  # noqa: N801 - used as a function
@@ -103,6 +105,10 @@ class _cluster:  # noqa: N801 - used as a function
             {
                 "distributed.scheduler.allowed-failures": 0,
                 "distributed.worker.daemon": False,
+                # Upkeep that costs more than the probing itself on a small machine.
+                "distributed.worker.profile.enabled": False,
+                "distributed.admin.tick.interval": "1s",
+                "distributed.admin.system-monitor.interval": "5s",
                 "distributed.comm.timeouts.connect": "20s",
             }
         )
@@ -152,14 +158,17 @@ async def _run(
     store: Store,
     limits: Limits,
     cache: Path,
+    permit: Callable[[Assignment], None],
     on_session: Callable[[Session], None],
 ) -> None:
     clock, books = Clock(), _Books()
 
-    async def one(job: Assignment) -> None:
-        session = await _hand_out(client, job, cache)
+    def end(job: Assignment, session: Session) -> None:
         store.end(job.attempt.id, session.outcome, session.reason)
         on_session(session)
+
+    async def one(job: Assignment) -> None:
+        end(job, await _hand_out(client, job, cache))
 
     while waiting or books.running:
         now = clock.monotonic()
@@ -168,6 +177,11 @@ async def _run(
         ready = next((job for job, pause in zip(free, pauses, strict=True) if pause == 0), None)
         if ready is not None:
             waiting.remove(ready)
+            try:
+                permit(ready)
+            except PolicyRefused as refusal:
+                end(ready, _recorded(ready, Outcome.BLOCKED, str(refusal)))
+                continue
             if store.claim(ready.attempt.id):
                 books.started[ready.attempt.entry] = now
                 books.running[asyncio.create_task(one(ready))] = ready
@@ -209,6 +223,10 @@ def _recover(job: Assignment, reason: str) -> Session:
     file = job.folder / SESSION_FILE
     if file.exists():
         return Session.model_validate_json(file.read_text(encoding="utf-8"))
-    lost = without_probing(job, Outcome.LOST, reason)
-    write_session(job.folder, lost)
-    return lost
+    return _recorded(job, Outcome.LOST, reason)
+
+
+def _recorded(job: Assignment, outcome: Outcome, reason: str) -> Session:
+    session = without_probing(job, outcome, reason)
+    write_session(job.folder, session)
+    return session

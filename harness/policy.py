@@ -6,13 +6,13 @@ is spelled otherwise is refused rather than understood.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from datetime import datetime
 from urllib.parse import SplitResult, urlsplit
 
 from harness.authorisation import Authorisation
 from harness.phone_number import never_dialled, normal, plain, refused_kind
+from probes.address import is_loopback
 from scenarios.errors import PolicyRefused
 
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]"
@@ -78,16 +78,6 @@ def check_chat(url: str, authorisation: Authorisation | None, now: datetime) -> 
     signed = _in_force(authorisation, now, url)
     if not any(_covers(entry, parts) for entry in signed.urls):
         raise PolicyRefused(f"{_short(url)} is not in the authorisation of {signed.client}.")
-
-
-def is_loopback(host: str) -> bool:
-    """Says whether ``host`` is this machine: 127.0.0.0/8, ::1 or localhost, each in its plain spelling."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _in_force(authorisation: Authorisation | None, now: datetime, what: str) -> Authorisation:

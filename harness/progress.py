@@ -1,4 +1,4 @@
-"""Live progress on a terminal: one line an attempt, and a bar for the whole. Elsewhere, one line as each attempt ends."""
+"""Live progress: on a terminal one line an attempt and a bar for the whole; elsewhere a line as each attempt ends."""
 
 from __future__ import annotations
 

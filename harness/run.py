@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
-import json
 import os
+import platform
 import secrets
 import shutil
 from collections.abc import Iterable, Sequence
@@ -20,28 +19,31 @@ from harness.authorisation import Authorisation, load_authorisation
 from harness.dispatch import Limits as DispatchLimits
 from harness.dispatch import dispatch
 from harness.plan import LoadedPlan, PlannedAttempt, expand, load_plan
-from harness.policy import check_call, check_chat, is_loopback
+from harness.policy import check_call, check_chat
 from harness.progress import Board
 from harness.sandbox.centre import Centre
-from probes.equipment import host_of
+from probes.address import host_of, is_loopback
 from probes.probe import Assignment
 from probes.session import AttemptKey, Session
+from probes.target import Target
 from probes.target_file import LoadedTarget, load_target
 from results import report
 from results.observe import table
-from results.run_folder import RunFolder
+from results.run_folder import RunFolder, RunInfo
 from results.store import NewAttempt, Store
 from scenarios.catalogue import LoadedScenario
 from scenarios.catalogue import load as load_scenario
 from scenarios.errors import PolicyRefused
-from scenarios.model import Lang
+from scenarios.model import ChannelKind, Lang
 from scoring.metrics import Metrics, compute
 from scoring.observations import NOT_VALID
 from scoring.scheme import load_scheme
-from scoring.scorer import Scorecard, score
+from scoring.scorecard import Scorecard
+from scoring.scorer import score
 
 QUICK_PLAN = Path(__file__).parent / "sandbox" / "quick.yaml"
 SCHEME = "CMM-525-0005"
+MEASURING_PACKAGES = ("pjsua2-python", "playwright", "onnxruntime", "numpy", "scipy")
 
 
 @dataclass(frozen=True)
@@ -98,15 +100,15 @@ async def probe(request: Request, console: Console) -> Finished:
             console.print(f"沙箱中心启动 / starting the sandbox centre … {folder.path}", soft_wrap=True)
             centre = Centre(folder.sandbox, seed=plan.plan.seed, lang=request.lang, cache=speech_cache())
             target = load_target(await stack.enter_async_context(centre))
-            attempts = _checked(plan, target, scripts, None)
-            ceiling = None
+            authorisation = None
+            attempts = _checked(plan, target, scripts, authorisation)
         else:
             target = load_target(request.target)
             authorisation = _authorisation(request)
             attempts = _checked(plan, target, scripts, authorisation)
-            ceiling = None if authorisation is None else authorisation.max_at_once
             folder = RunFolder.create(request.runs, run_id)
-        sessions = await _carry_out(request, plan, target, scripts, attempts, folder, console, started, ceiling)
+        sessions = await _carry_out(request, plan, target, scripts, attempts, folder, console, started, authorisation)
+    folder.write_info(folder.info().model_copy(update={"finished_utc": datetime.now(UTC)}))
     return conclude(folder, sessions, request.lang)
 
 
@@ -115,9 +117,9 @@ def conclude(folder: RunFolder, sessions: Sequence[Session], lang: Lang, today: 
     observations = table(sessions)
     folder.write_observations(observations)
     metrics = compute(observations)
-    folder.write_json("metrics.json", metrics.to_json())
+    folder.write_metrics(metrics)
     card = score(metrics, load_scheme(SCHEME), today=today or datetime.now(UTC).date())
-    folder.write_json("scorecard.json", card.to_json())
+    folder.write_scorecard(card)
     page = report.write(folder, lang)
     shortfalls = _shortfalls(sessions)
     return Finished(folder, list(sessions), metrics, card, page, 1 if shortfalls else 0, shortfalls)
@@ -157,21 +159,29 @@ def _checked(
 ) -> list[PlannedAttempt]:
     """Draws up the plan's attempts and asks the policy about every entry they use."""
     attempts = expand(plan, target.target, {name: script.scenario for name, script in scripts.items()})
-    now = datetime.now(UTC)
-    for entry in dict.fromkeys((attempt.channel, attempt.entry) for attempt in attempts):
-        if entry[0] == "voice":
-            uri = target.target.lines[entry[1]].uri
-            check_call(uri, authorisation, now)
-            own_voice = target.target.recordings is not None
-            consent = authorisation is not None and authorisation.tts_consent
-            if not (is_loopback(host_of(uri)) or own_voice or consent):
-                raise PolicyRefused(
-                    "A synthetic voice may not speak to this centre: record the lines and name their folder in the "
-                    "target (recordings), or have the client sign tts_consent."
-                )
-        else:
-            check_chat(target.target.chats[entry[1]].url, authorisation, now)
+    for channel, entry in dict.fromkeys((attempt.channel, attempt.entry) for attempt in attempts):
+        _permit(target.target, channel, entry, authorisation)
     return attempts
+
+
+def _permit(target: Target, channel: ChannelKind, entry: str, authorisation: Authorisation | None) -> None:
+    """Asks the policy about one entry, as of now.
+
+    Raises:
+        PolicyRefused: it may not be reached.
+    """
+    now = datetime.now(UTC)
+    if channel == "chat":
+        check_chat(target.chats[entry].url, authorisation, now)
+        return
+    uri = target.lines[entry].uri
+    check_call(uri, authorisation, now)
+    consent = authorisation is not None and authorisation.tts_consent
+    if not (is_loopback(host_of(uri)) or target.recordings is not None or consent):
+        raise PolicyRefused(
+            "A synthetic voice may not speak to this centre: record the lines and name their folder in the target "
+            "(recordings), or have the client sign tts_consent."
+        )
 
 
 async def _carry_out(
@@ -183,9 +193,9 @@ async def _carry_out(
     folder: RunFolder,
     console: Console,
     started: datetime,
-    ceiling: int | None,
+    authorisation: Authorisation | None,
 ) -> list[Session]:
-    _write_inputs(folder, plan, target, scripts, started)
+    _write_inputs(folder, plan, target, scripts, started, request.target is None, len(attempts))
     jobs = [
         Assignment(
             attempt=AttemptKey(
@@ -207,10 +217,11 @@ async def _carry_out(
         )
         for attempt in attempts
     ]
-    store = Store(f"sqlite:///{folder.path / 'attempts.sqlite'}")
+    store = Store(f"sqlite:///{folder.attempts}")
     try:
         store.add([NewAttempt(**vars(attempt)) for attempt in attempts])
         at_once = plan.plan.at_once
+        ceiling = None if authorisation is None else authorisation.max_at_once
         limits = DispatchLimits(
             at_once={
                 "voice": at_once.voice if ceiling is None else min(at_once.voice, ceiling),
@@ -231,6 +242,7 @@ async def _carry_out(
                 store=store,
                 limits=limits,
                 cache=speech_cache(),
+                permit=lambda job: _permit(job.target, job.attempt.channel, job.attempt.entry, authorisation),
                 scheduler=request.scheduler,
                 on_state=board.state,
                 on_session=ended,
@@ -247,23 +259,26 @@ def _write_inputs(
     target: LoadedTarget,
     scripts: dict[str, LoadedScenario],
     started: datetime,
+    sandbox: bool,
+    planned: int,
 ) -> None:
     assert plan.path is not None
-    shutil.copyfile(plan.path, folder.path / "plan.yaml")
-    shutil.copyfile(target.path, folder.path / "target.yaml")
-    folder.write_json(
-        "run.json",
-        {
-            "format": 1,
-            "run": folder.id,
-            "started_utc": started.isoformat(),
-            "harness_version": version(),
-            "plan": {"name": plan.plan.name, "sha256": plan.sha256, "seed": plan.plan.seed},
-            "decision_rule": plan.plan.decision_rule,
-            "target": {"name": target.target.name, "sha256": target.sha256, "lang": target.target.lang},
-            "scenarios": {name: {"version": s.scenario.version, "sha256": s.sha256} for name, s in scripts.items()},
-            "prompts_sha256": hashlib.sha256(
-                json.dumps([prompt.model_dump() for prompt in target.target.prompts]).encode()
-            ).hexdigest(),
-        },
+    shutil.copyfile(plan.path, folder.plan)
+    shutil.copyfile(target.path, folder.target)
+    versions = {"contact-centre-shopper": version(), "python": platform.python_version()}
+    versions |= {name: importlib.metadata.version(name) for name in MEASURING_PACKAGES}
+    versions |= {f"scenario {name}": f"{s.scenario.version} sha256:{s.sha256[:16]}" for name, s in scripts.items()}
+    info = RunInfo(
+        id=folder.id,
+        created_utc=started,
+        target=target.target.name,
+        target_sha256=target.sha256,
+        plan=plan.plan.name,
+        plan_sha256=plan.sha256,
+        seed=plan.plan.seed,
+        lang=target.target.lang,
+        sandbox=sandbox,
+        planned=planned,
+        versions=versions,
     )
+    folder.write_info(info)

@@ -1,0 +1,1 @@
+"""Do it: sessions, channels, the conversation engine, hearing and speaking."""

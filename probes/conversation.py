@@ -44,7 +44,7 @@ class Told:
     review: list[str] = field(default_factory=list)
 
 
-class _Stop(Exception):  # noqa: N818 - an ending, not an error
+class _Stop(Exception):
     """The conversation is over; ``outcome`` None means: as the instants say."""
 
     def __init__(self, reason: str, outcome: Outcome | None = None) -> None:
@@ -152,7 +152,12 @@ class Conversation:
         speaker, text = event.data["speaker"], event.data.get("text")
         if speaker == "system":
             return
-        reply = Reply(speaker, text)
+        if event.data.get("revision", 0) > 0:  # a message that was changed after it had settled
+            for known in self.heard:
+                if known.id == event.data.get("id"):
+                    known.text = text
+            return
+        reply = Reply(speaker, text, event.data.get("id"))
         self.heard.append(reply)
         for turn in reversed(self.turns):  # what began before we spoke is no answer to it
             if event.t >= turn.at:
@@ -396,7 +401,7 @@ class Conversation:
         return Told(self._outcome(stop), stop.reason, self.timeline, self.instants, self.turns, self.heard, self.review)
 
     def _outcome(self, stop: _Stop) -> Outcome:
-        if stop.outcome is Outcome.INVALID:
+        if stop.outcome is Outcome.INVALID or (self._ended is not None and self._ended.data.get("fault") == "harness"):
             return Outcome.INVALID
         if self.instants.answer is not None:
             return Outcome.ANSWERED

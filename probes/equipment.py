@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from probes.address import host_of, is_loopback
 from probes.channel import Channel
 from probes.clock import Clock
 from probes.session import AttemptKey
@@ -83,24 +82,13 @@ class Equipment:
             if self._browser is None:
                 self._browser = Browser()
         return ChatChannel(
-            target.chats[attempt.entry], folder=folder, browser=self._browser, clock=self.clock, lang=lang
+            target.chats[attempt.entry],
+            folder=folder,
+            browser=self._browser,
+            clock=self.clock,
+            lang=lang,
+            profiles=target_folder,
         )
-
-
-def host_of(uri: str) -> str:
-    """Returns the host of a SIP URI (``sip:NUMBER@HOST:PORT;…``)."""
-    rest = uri.split(":", 1)[1].split(";")[0].rsplit("@", 1)[-1]
-    return urlsplit(f"//{rest}").hostname or ""
-
-
-def is_loopback(host: str) -> bool:
-    """Tells whether ``host`` is this machine by its loopback address or name."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def trunk_of(line: Line) -> Trunk:

@@ -22,6 +22,7 @@ class Reply:
 
     speaker: Speaker
     text: str | None
+    id: int | str | None = None
 
 
 @dataclass

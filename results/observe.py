@@ -91,10 +91,11 @@ def _first(timeline: Iterable[Event], *kinds: str) -> Event | None:
 
 
 def _setup(session: Session) -> float:
-    """Voice: INVITE to the first 18x or 200. Chat: navigation (the session's start) to a ready widget."""
+    """Voice: INVITE to the first 18x or 200. Chat: navigation to a ready widget (our browser's start is not theirs)."""
     if session.attempt.channel == "chat":
-        ready = _first(session.timeline, "widget_ready")
-        return NAN if ready is None else _seconds(ready.t)
+        ready, loaded = _first(session.timeline, "widget_ready"), _first(session.timeline, "page_loaded")
+        start = 0.0 if loaded is None else float(loaded.data.get("start", 0.0))
+        return NAN if ready is None else _seconds(ready.t - start)
     dialled = _first(session.timeline, "dialled")
     sign = _first(session.timeline, "ringing", "early_media", "connected")
     return NAN if dialled is None or sign is None else _seconds(sign.t - dialled.t)

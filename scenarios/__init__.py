@@ -1,0 +1,1 @@
+"""Script it: scenarios, personas and the catalogue of scripts."""

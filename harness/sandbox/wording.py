@@ -27,7 +27,7 @@ _RECORDINGS: tuple[tuple[str, PromptRole, str, str], ...] = (
     ),
     (
         "balance-info", "info", "查询余额和明细，您可以使用手机银行、网上银行，全部免费，最多可查两年。",
-        "You can check balance and statements in our mobile app or online banking, free of charge, for up to two years.",
+        "You can check balance and statements in our mobile app or online banking, free of charge, two years back.",
     ),
     (
         "transfer", "transfer", "正在为您转接人工座席，请不要挂机。",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -58,7 +58,8 @@ class VoiceChannel:
         leg = self._live()
         playing = leg.mouth.play(audio)
         ended = asyncio.create_task(leg.ended.wait())
-        await asyncio.wait({playing.done, ended}, return_when=asyncio.FIRST_COMPLETED)
+        waited: set[asyncio.Future[Any]] = {playing.done, ended}
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         ended.cancel()
         if not playing.done.done():
             playing.stop()
