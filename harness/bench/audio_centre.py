@@ -168,15 +168,16 @@ def whole_call(seed: int, lang: Lang = "zh") -> Call:
     random = call.random
     call.silence(0.2, 0.8)
     call.ring(1, after=float(random.uniform(0.2, 2.0)))
-    call.record("welcome")
-    call.silence(0.2, 1.2)
+    if seed % 2:
+        call.record("welcome")
+        call.silence(0.2, 1.2)
     call.record("menu")
-    call.silence(1.5, 2.5)
+    call.silence(1.2, 2.0)
     call.record("transfer")
     call.silence(0.05, 0.4)
     positions = ["position-3", "position-2", "position-1"][int(random.integers(3)) :]
-    for position in positions[: int(random.integers(1, 3))]:
-        call.music(float(random.uniform(3, 5)))
+    for position in positions[: 1 + (seed % 5 == 0)]:
+        call.music(float(random.uniform(2.5, 4)))
         if random.random() < 0.5:
             call.silence(0.1, 0.4)
         call.record(position)
@@ -194,9 +195,10 @@ def whole_call(seed: int, lang: Lang = "zh") -> Call:
         call.silence(0.3, 0.8)
     variant, wpm = AGENTS[seed % len(AGENTS)], int(random.integers(158, 190))
     call.agent(str(random.choice(GREETINGS[lang])), variant, wpm)
-    call.silence(2.5)
-    call.agent(str(random.choice(ANSWERS[lang])), variant, wpm)
-    call.silence(1.5)
+    call.silence(1.2)
+    if seed % 3 == 0:
+        call.agent(str(random.choice(ANSWERS[lang])), variant, wpm)
+        call.silence(1.2)
     return call
 
 

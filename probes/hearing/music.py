@@ -14,7 +14,8 @@ from probes.hearing.voice_activity import STEP_S, Step, VoiceActivity
 from probes.hearing.wav import RATE, Pcm
 from probes.session import Event
 
-U_MUSIC = 0.05  # standard uncertainty of music's start and end, s
+U_MUSIC = 0.02  # standard uncertainty of music's start, s
+U_MUSIC_END = 0.1  # ... and of its end, which speech or a tone may hide
 
 _SUSTAINED_S = 1.6
 _SHARE = 0.85  # of the steps must sound
@@ -74,7 +75,7 @@ class Music:
         if not self.playing:
             return []
         self.playing = False
-        return [Event(kind="music_end", t=self._voice.hushed(t), method="voice", u=U_MUSIC)]
+        return [Event(kind="music_end", t=self._voice.hushed(t), method="voice", u=U_MUSIC_END)]
 
     def _sustained(self) -> bool:
         full = len(self._steps) == self._steps.maxlen

@@ -21,7 +21,8 @@ from probes.hearing.wav import RATE, Pcm
 from probes.session import Event
 
 U_PROMPT = 0.005  # standard uncertainty of a recording's start, s
-U_BROKEN = 0.03  # ... and of the moment it is broken off
+U_PROMPT_END = 0.02  # ... of its end
+U_BROKEN = 0.04  # ... and of the moment it is broken off
 
 _STRETCH = LOW_RATE * 16 // 100  # samples compared at once: 160 ms
 _EVERY, _LATER = LOW_RATE // 4, LOW_RATE // 2  # samples between two look-ups, first and after two seconds of speech
@@ -252,7 +253,7 @@ class Prompts:
             return
         self._playing, self._looked, self._speaking = None, 0, 0
         self._free = end - LOW_RATE // 10
-        events.append(self._event("prompt_end", trace, end, U_PROMPT if complete else U_BROKEN, complete=complete))
+        events.append(self._event("prompt_end", trace, end, U_PROMPT_END if complete else U_BROKEN, complete=complete))
 
     def _found_again(self, trace: _Trace) -> bool:
         """Looks for a recording that seems broken off up to 0.2 s earlier and later: several slips in a row."""
