@@ -18,6 +18,7 @@ GREETING_DELAY_S = 0.5
 GREETING_DELAY_U = 0.3
 # A mark of connection counts if the first word follows it this closely.
 MARK_TO_WORD_S = 2.5
+MARKS = frozenset({"connected", "tone", "tone_end", "prompt", "prompt_end", "music", "music_end"})
 EARLY = 0.1  # stamps of different methods may disagree by so much
 
 
@@ -102,15 +103,19 @@ def _connection(timeline: Sequence[Event], word: Instant, request: float) -> Ins
     guess = Instant(t=max(request, word.t - GREETING_DELAY_S), method=word.method, u=GREETING_DELAY_U, confidence=0.8)
     if word.method == "dom":
         return word.model_copy()
-    near = [e for e in timeline if max(request, word.t - MARK_TO_WORD_S) - EARLY <= e.t <= word.t + EARLY]
-    announced = [e for e in near if e.kind == "prompt" and e.data.get("role") == "agent_id"]
-    exact = [
-        e for e in near if e.kind in ("connected", "music_end") or (e.kind == "tone_end" and e.data.get("cut", False))
+    near = [
+        e
+        for e in timeline
+        if e.kind in MARKS and max(request, word.t - MARK_TO_WORD_S) - EARLY <= e.t <= word.t + EARLY
     ]
-    for marks in (announced, exact):
-        if marks:
-            mark = max(marks, key=lambda event: event.t)
-            return Instant(t=min(mark.t, word.t), method=mark.method, u=max(mark.u, 0.05), confidence=0.95)
-    # A tone or a recording that ended on its own only bounds the moment from below.
-    bounds = [e.t for e in near if e.kind in ("tone_end", "prompt_end")]
-    return guess.model_copy(update={"t": min(word.t, max([guess.t, *bounds]))})
+    announced = [e for e in near if e.kind == "prompt" and e.data.get("role") == "agent_id"]
+    last = max(near, key=lambda e: (e.t, e.kind in ("tone", "prompt", "music")), default=None)
+    mark = announced[-1] if announced else last
+    if mark is None:
+        return guess
+    latest = float(mark.data.get("latest", word.t))  # a tone that paused may have ended anywhere up to here
+    exact = mark.kind in ("connected", "music_end") or (mark.kind == "tone_end" and latest - mark.t < EARLY)
+    if announced or exact:
+        return Instant(t=min(mark.t, word.t), method=mark.method, u=max(mark.u, 0.05), confidence=0.95)
+    # A tone or a recording that ended on its own only bounds the moment.
+    return guess.model_copy(update={"t": min(word.t, latest, max(guess.t, mark.t))})

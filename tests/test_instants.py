@@ -43,18 +43,23 @@ def test_the_earliest_sign_of_the_queue_counts_even_if_it_became_known_late() ->
 
 
 def test_ringback_cut_off_marks_the_answer() -> None:
-    assert answer(e("tone", 10, name="ringback"), e("tone_end", 15.4, cut=True), e("speech", 16.1)) == (10, 15.4, 16.1)
+    assert answer(e("tone", 10, name="ringback"), e("tone_end", 15.4, latest=15.4), e("speech", 16.1)) == (10, 15.4, 16.1)
 
 
 def test_ringback_that_ended_by_itself_only_bounds_the_answer() -> None:
-    late = answer(e("tone", 10, name="ringback"), e("tone_end", 11.0), e("speech", 13.0))
+    late = answer(e("tone", 10, name="ringback"), e("tone_end", 11.0, latest=13.0), e("speech", 13.0))
     assert late == (10, pytest.approx(13.0 - GREETING_DELAY_S), 13.0)
-    close = answer(e("tone", 10, name="ringback"), e("tone_end", 12.8), e("speech", 13.0))
+    close = answer(e("tone", 10, name="ringback"), e("tone_end", 12.8, latest=13.0), e("speech", 13.0))
     assert close == (10, 12.8, 13.0)
 
 
 def test_the_end_of_music_marks_the_answer() -> None:
     assert answer(e("music", 10), e("music_end", 40.0), e("speech", 40.7)) == (10, 40.0, 40.7)
+
+
+def test_music_that_gives_way_to_ringback_does_not_mark_the_answer() -> None:
+    ringing = [e("music", 10), e("music_end", 20.0), e("tone", 20.0, name="ringback"), e("tone_end", 21.0)]
+    assert answer(*ringing, e("speech", 22.3)) == (10, pytest.approx(22.3 - GREETING_DELAY_S), 22.3)
 
 
 def test_a_recorded_agent_number_is_the_answer_but_not_the_first_word() -> None:

@@ -22,7 +22,7 @@ from scenarios.model import Lang
 
 CALLER_SPEAKS = 300.0  # RMS above which a frame of the caller counts as speech
 CALLER_PAUSE_S = 0.7
-SHORT_WORDS_S = 2.4  # an utterance as short as this, after the first answer, is taken for a goodbye
+SHORT_WORDS_S = 2.1  # an utterance as short as this, after the first answer, is taken for a goodbye
 
 
 def ringback(seconds: float = 5.0) -> Pcm:

@@ -15,7 +15,7 @@ from probes.speaking.speaker import Speaker, Voice
 from probes.target import Prompt, PromptRole
 from scenarios.model import Lang
 
-IVR_VOICE = Voice("f2", 205, 50)
+IVR_VOICE = Voice("f2", 175, 50)
 AGENT_VARIANTS = ("f1", "f4", "m1", "m3", "m7")
 LONGEST_QUEUE = 4
 
