@@ -33,7 +33,8 @@ _EXACT = 0.95  # ... that is aligned to the sample
 _SLIPPED = 0.8  # ... when it had to be moved
 _WORSE = 0.2  # a rival that fits so much worse on one stretch is the wrong one
 _STEADY, _SLIP = 3, LOW_RATE * 45 // 1000  # how far a stretch may move: clock drift; two lost or doubled packets
-_FAR = LOW_RATE // 5
+_FAR = LOW_RATE * 35 // 100  # how far a stall of the line may move it
+_GIVEN_UP = 6  # loud stretches in a row that do not fit: it was broken off
 _CERTAIN_S, _PENDING_S = 0.75, 0.3  # loud seconds followed: enough to say so; enough to wait
 _SHARE = 0.7  # of the loud stretches must fit
 
@@ -65,6 +66,10 @@ class _Trace:
     @property
     def over(self) -> bool:
         return self.position >= len(self.reference.low) - 1
+
+
+def _loud(reference: Reference, part: slice) -> bool:
+    return float(np.sqrt(np.mean(np.square(reference.low[part])))) > reference.voiced / 4
 
 
 class Prompts:
@@ -152,6 +157,8 @@ class Prompts:
         """Follows every trace, and drops those that fail or are beaten by a rival that began at the same time."""
         for trace in self._traces:
             self._follow(trace)
+            if trace.missed >= 2 and trace.matched_s >= _PENDING_S:
+                self._found_again(trace)
         kept = []
         for trace in self._traces:
             lost = trace.missed >= 2 or (len(trace.fits) >= 4 and not trace.steady) or self._beaten(trace)
@@ -243,9 +250,9 @@ class Prompts:
         trace = self._playing
         if trace is None:
             return
-        if trace.missed >= 3 and self._found_again(trace):
+        if trace.missed >= 2 and self._found_again(trace):
             return
-        if trace.missed >= 3 or (trace.over and trace.missed):
+        if trace.missed >= _GIVEN_UP or (trace.over and trace.missed):
             end, complete = trace.offset + self._broken(trace), False
         elif trace.over:
             end, complete = trace.offset + len(trace.reference.low), True
@@ -256,14 +263,23 @@ class Prompts:
         events.append(self._event("prompt_end", trace, end, U_PROMPT_END if complete else U_BROKEN, complete=complete))
 
     def _found_again(self, trace: _Trace) -> bool:
-        """Looks for a recording that seems broken off up to 0.2 s earlier and later: several slips in a row."""
-        start = max(0, trace.position - QUERY)
-        known = trace.reference.phases[trace.phase][start : trace.position]
-        fit, moved = self._fit(known, trace.offset + start, _FAR)
-        if fit < _SLIPPED:
-            return False
-        trace.offset, trace.missed, trace.good_until = trace.offset + moved, 0, trace.position
-        return True
+        """Looks for a recording that seems broken off a little earlier and later: the line slipped further than usual.
+
+        A short piece is looked for, the newest first, because another slip may follow soon.
+        """
+        for back in range(3):
+            end = trace.position - back * _STRETCH
+            part = slice(max(0, end - 2 * _STRETCH), end)
+            if end <= _STRETCH or not _loud(trace.reference, part):
+                continue
+            fits = [self._fit(low[part], trace.offset + part.start, _FAR) for low in trace.reference.phases]
+            phase = max(range(PHASES), key=lambda k: fits[k][0])
+            fit, moved = fits[phase]
+            if fit >= _SLIPPED:
+                trace.offset, trace.phase = trace.offset + moved, phase
+                trace.missed, trace.good_until = 0, end
+                return True
+        return False
 
     def _broken(self, trace: _Trace) -> int:
         """Returns the position up to which a recording was played that was broken off: 20 ms by 20 ms."""
