@@ -68,6 +68,10 @@ class _Trace:
         return self.position >= len(self.reference.low) - 1
 
 
+def _among(index: int, begun: int, known: list[tuple[int, int]]) -> bool:
+    return any(index == i and abs(begun - b) <= _STEADY for i, b in known)
+
+
 def _loud(reference: Reference, part: slice) -> bool:
     return float(np.sqrt(np.mean(np.square(reference.low[part])))) > reference.voiced / 4
 
@@ -83,6 +87,7 @@ class Prompts:
         self._looked = 0  # stream sample of the last look-up
         self._speaking = 0  # samples since speech began
         self._free = 0  # stream sample before which no further recording can have begun
+        self._last = -1  # the recording that ended there
         self._traces: list[_Trace] = []
         self._failed: list[tuple[int, int]] = []  # (recording, begun) lately given up
         self._playing: _Trace | None = None
@@ -146,12 +151,17 @@ class Prompts:
         start = self._end - QUERY
         for found in self._library.find(self._low[-QUERY:], _LOOK_UP):
             begun = start - found.position
-            known = [(trace.index, trace.begun) for trace in self._traces] + self._failed
-            if begun < max(self._first, self._free) or any(
-                found.index == i and abs(begun - b) <= _STEADY for i, b in known
+            free = self._free if found.index == self._last else self._free - _FAR
+            if begun < max(self._first, free) or _among(
+                found.index, begun, [(trace.index, trace.begun) for trace in self._traces]
             ):
                 continue
-            self._traces.append(_Trace(found.index, self._library.references[found.index], begun, begun))
+            # Where it does not fit from its beginning, the line may have slipped there: once more from here on.
+            tries = sum(_among(found.index, begun, [failed]) for failed in self._failed)
+            if tries < 2:
+                position = max(0, found.position) if tries else 0
+                reference = self._library.references[found.index]
+                self._traces.append(_Trace(found.index, reference, begun, begun, position=position))
 
     def _compete(self) -> None:
         """Follows every trace, and drops those that fail or are beaten by a rival that began at the same time."""
@@ -259,7 +269,7 @@ class Prompts:
         else:
             return
         self._playing, self._looked, self._speaking = None, 0, 0
-        self._free = end - LOW_RATE // 10
+        self._free, self._last = end - LOW_RATE // 10, trace.index
         events.append(self._event("prompt_end", trace, end, U_PROMPT_END if complete else U_BROKEN, complete=complete))
 
     def _found_again(self, trace: _Trace) -> bool:
