@@ -118,6 +118,11 @@ def _doubts(session: Session, told: Told) -> list[str]:
         doubts.append("speech was heard that nobody has transcribed")
     elif judgement.resolution == "unknown" and told.turns:
         doubts.append("the resolution is unknown")
+    stalls = [event.data["seconds"] for event in session.timeline if event.kind == "stall"]
+    if stalls:
+        doubts.append(
+            f"this machine was too busy: the audio clock stood still {len(stalls)} times, up to {max(stalls):.2f} s"
+        )
     answer = session.instants.answer
     if answer is not None and answer.confidence < 0.7:
         doubts.append("it is not certain that a human answered")

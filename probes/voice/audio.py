@@ -21,6 +21,8 @@ FRAME_BYTES = FRAME_SAMPLES * 2
 SILENCE = bytes(FRAME_BYTES)
 CATCHES_UP_S = 0.6  # the bridge gives up what it is behind by more than half a second
 SLACK_S = 0.04
+STALL_S = 0.1  # a pause between two frames that a busy machine made, not the network
+RECONNECTED_S = 2.0  # a longer one is a stream that ended and began again
 
 Pcm = npt.NDArray[np.int16]
 
@@ -107,9 +109,14 @@ class FrameLog:
         self._wake, self._every, self._count = wake, every, 0
         self.heard: deque[tuple[float, bytes]] = deque()
         self.spoken: deque[tuple[float, bytes]] = deque()
+        self.stalls: list[tuple[float, float]] = []  # (monotonic, seconds): the audio clock stood still
+        self._last: float | None = None
 
     def on_heard(self, now: float, frame: bytes) -> None:
         """Keeps a frame of the far end (empty: the far end sent none). Media thread only."""
+        if self._last is not None and STALL_S < now - self._last < RECONNECTED_S:
+            self.stalls.append((self._last, now - self._last))
+        self._last = now
         self.heard.append((now, frame or SILENCE))
         self._count += 1
         if self._count % self._every == 0:

@@ -92,6 +92,8 @@ class VoiceChannel:
                 self._put(event)
             if self._recording is not None:
                 self._recording.close(now)
+            for at, seconds in self._leg.frames.stalls if self._leg is not None and self._leg.frames else []:
+                self._put(Event(kind="stall", t=at - self._origin, method="harness", data={"seconds": seconds}))
             self._events.put_nowait(None)
 
     def files(self) -> list[tuple[Path, str]]:
