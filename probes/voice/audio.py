@@ -21,7 +21,7 @@ FRAME_BYTES = FRAME_SAMPLES * 2
 SILENCE = bytes(FRAME_BYTES)
 CATCHES_UP_S = 0.6  # the bridge gives up what it is behind by more than half a second
 SLACK_S = 0.04
-STALL_S = 0.1  # a pause between two frames that a busy machine made, not the network
+STALL_S = 0.2  # a pause between two frames that a busy machine made, not the network
 RECONNECTED_S = 2.0  # a longer one is a stream that ended and began again
 
 Pcm = npt.NDArray[np.int16]

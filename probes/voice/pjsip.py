@@ -88,6 +88,23 @@ def _hurry() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), -10)
 
 
+def _keep_every_frame(media: Any) -> None:
+    """Has the jitter buffer stay late after a stall instead of squeezing the sound until it has caught up.
+
+    Squeezed sound is no longer what the far end played: recordings are not recognised in it, and times shift for
+    seconds. The wheel offers no way to set that field, so it is set where it lies, between two that can be set.
+    """
+    before, after = 12345, -4321
+    media.jbMax, media.sndAutoCloseTime = before, after
+    words = (ctypes.c_int * 64).from_address(int(media.this))
+    places = [i for i in range(62) if words[i] == before and words[i + 2] == after]
+    if len(places) == 1:
+        words[places[0] + 1] = 0  # PJMEDIA_JB_DISCARD_NONE
+    else:
+        log.warning("this pjsua2 build is laid out differently: after a stall its audio will be squeezed")
+    media.jbMax, media.sndAutoCloseTime = -1, -1
+
+
 class _Port(pj.AudioMediaPort):  # type: ignore[misc]
     """The bridge's window onto one leg. Its callbacks run on the media thread, 50 times a second."""
 
@@ -450,7 +467,8 @@ class Endpoint:
             config.logConfig.level = config.logConfig.consoleLevel = level
             media = config.medConfig
             media.clockRate = media.sndClockRate = RATE
-            media.ecTailLen, media.noVad, media.sndAutoCloseTime = 0, True, -1
+            media.ecTailLen, media.noVad = 0, True
+            _keep_every_frame(media)
             self._ep.libInit(config)
             self._ep.audDevManager().setNullDev()
             self._ep.libStart()
