@@ -16,12 +16,13 @@ from probes.clock import Clock
 from probes.session import AttemptKey
 from probes.speaking.speaker import Speaker, Voice
 from probes.target import Line, Target
+from probes.voice.leg import Trunk
 from scenarios.errors import InputError
 from scenarios.model import Lang
 
 if TYPE_CHECKING:
     from probes.chat.browser import Browser
-    from probes.voice.pjsip import Endpoint, Trunk
+    from probes.voice.pjsip import Endpoint
 
 CALLER_VARIANTS = ("f3", "f5", "m2", "m4")
 
@@ -97,8 +98,6 @@ def trunk_of(line: Line) -> Trunk:
     Raises:
         InputError: the variable that should hold the password is not set.
     """
-    from probes.voice.pjsip import Trunk
-
     bind = "127.0.0.1" if is_loopback(host_of(line.uri)) else "0.0.0.0"  # noqa: S104 - a SIP endpoint listens
     account = line.account
     if account is None:

@@ -17,7 +17,7 @@ from harness.sandbox.knowledge import Knowledge
 from harness.sandbox.truth import Truth
 from probes.speaking.speaker import Speaker
 from probes.voice.audio import RATE, Pcm, Playing
-from probes.voice.pjsip import Leg
+from probes.voice.leg import Leg
 from scenarios.model import Lang
 
 CALLER_SPEAKS = 300.0  # RMS above which a frame of the caller counts as speech

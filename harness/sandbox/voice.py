@@ -19,7 +19,8 @@ from harness.sandbox.truth import Truth
 from probes.hearing.wav import read_wav
 from probes.speaking.music import hold_music
 from probes.speaking.speaker import Speaker
-from probes.voice.pjsip import Endpoint, Leg, Trunk
+from probes.voice.leg import Leg, Trunk
+from probes.voice.pjsip import Endpoint
 from scenarios.errors import FarEndFault
 
 log = logging.getLogger(__name__)

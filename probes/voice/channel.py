@@ -16,7 +16,8 @@ from probes.session import Event
 from probes.speaking.speaker import Speaker
 from probes.target import Line
 from probes.voice.audio import Recording
-from probes.voice.pjsip import Endpoint, Leg, Signal, Trunk
+from probes.voice.leg import Leg, Signal, Trunk
+from probes.voice.pjsip import Endpoint
 from scenarios.errors import FarEndFault
 
 SIGNAL_U = 0.005  # callback stamps: p95 below 5 ms with a busy process (docs/voice.md)

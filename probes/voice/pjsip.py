@@ -26,42 +26,19 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 import pjsua2 as pj
 import pjsua2._pjsua2 as native
 
 from probes.voice.audio import FRAME_BYTES, RATE, FrameLog, Mouth
+from probes.voice.leg import Leg, Signal, Trunk
 from scenarios.errors import FarEndFault, HarnessFault
 
 CALLS_PER_PROCESS = 4
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 _size = ctypes.c_size_t.from_address
-
-
-@dataclass(frozen=True)
-class Signal:
-    """Something SIP told us. ``t`` is monotonic seconds, taken first thing in the callback."""
-
-    t: float
-    kind: Literal["ringing", "early_media", "connected", "media", "dtmf", "redirect", "refer", "ended"]
-    data: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Trunk:
-    """How calls leave: one SIP account. Secrets are never part of its text."""
-
-    bind: str = "127.0.0.1"
-    port: int = 0
-    transport: Literal["udp", "tcp", "tls"] = "udp"
-    uri: str = "sip:shopper@127.0.0.1"
-    registrar: str | None = None
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    srtp: bool = False
 
 
 def _guard(method: Callable[..., None]) -> Callable[..., None]:
@@ -140,59 +117,6 @@ class _Port(pj.AudioMediaPort):  # type: ignore[misc]
                 frames.on_spoken(now, audio)
         except BaseException as error:
             log.error("requested frame: %s", describe(error))
-
-
-class Leg:
-    """One call. Holds no pj object: the endpoint keeps those, by ``id``, for the owner thread alone."""
-
-    def __init__(self, endpoint: Endpoint, number: str) -> None:
-        self.endpoint, self.number, self.id = endpoint, number, next(endpoint.ids)
-        self.signals: asyncio.Queue[Signal] = asyncio.Queue()
-        self.mouth = Mouth(endpoint.loop)
-        self.frames: FrameLog | None = None
-        self.ended = asyncio.Event()
-        self.hung_up = False
-
-    def listen(self, wake: Callable[[], None]) -> FrameLog:
-        """Starts keeping frames both ways; ``wake`` is called on the loop every 100 ms of audio."""
-        self.frames = FrameLog(wake)
-        return self.frames
-
-    def post(self, signal: Signal) -> None:
-        """Hands a signal to the loop. Owner or media thread."""
-        self.endpoint.loop.call_soon_threadsafe(self._arrive, signal)
-
-    def _arrive(self, signal: Signal) -> None:
-        self.signals.put_nowait(signal)
-        if signal.kind == "ended":
-            self.ended.set()
-
-    async def answer(self, code: int = 200) -> None:
-        """Answers with ``code`` (180, 183, 200, 486, ...)."""
-        await self.endpoint.on_call(self, lambda call: call.answer(_param(code)))
-
-    async def press(self, digits: str, how: Literal["rfc4733", "info"]) -> float:
-        """Sends keys; returns when they were handed to the stack (monotonic seconds)."""
-
-        def send(call: Any) -> float:
-            param = pj.CallSendDtmfParam()
-            param.digits, param.duration = digits, 160
-            param.method = pj.PJSUA_DTMF_METHOD_RFC2833 if how == "rfc4733" else pj.PJSUA_DTMF_METHOD_SIP_INFO
-            call.sendDtmf(param)
-            return time.monotonic()
-
-        return await self.endpoint.on_call(self, send)
-
-    async def hang_up(self, code: int = 0) -> None:
-        """Ends the call and waits until it has ended. Safe to call twice."""
-        self.hung_up = True
-        if not self.ended.is_set():
-            await self.endpoint.hang_up(self, code)
-            try:
-                async with asyncio.timeout(5):
-                    await self.ended.wait()
-            except TimeoutError:
-                log.error("the far end never confirmed our BYE")
 
 
 def _param(code: int = 0) -> Any:
@@ -356,6 +280,22 @@ class Endpoint:
             return job(call)
 
         return await self.do(run)
+
+    async def answer(self, leg: Leg, code: int) -> None:
+        """Answers an incoming call with ``code``."""
+        await self.on_call(leg, lambda call: call.answer(_param(code)))
+
+    async def press(self, leg: Leg, digits: str, how: Literal["rfc4733", "info"]) -> float:
+        """Sends keys; returns the instant at which they were handed to the stack."""
+
+        def send(call: Any) -> float:
+            param = pj.CallSendDtmfParam()
+            param.digits, param.duration = digits, 160
+            param.method = pj.PJSUA_DTMF_METHOD_RFC2833 if how == "rfc4733" else pj.PJSUA_DTMF_METHOD_SIP_INFO
+            call.sendDtmf(param)
+            return time.monotonic()
+
+        return await self.on_call(leg, send)
 
     async def hang_up(self, leg: Leg, code: int) -> None:
         """Sends BYE, CANCEL or a final response; a call already gone is no error."""
