@@ -15,9 +15,7 @@ SPEAKING_S = 2.0
 
 
 def message(t: float, end: float, speaker: str, text: str | None = None, role: str | None = None) -> Event:
-    return Event(
-        kind="message", t=t, method="voice", data={"speaker": speaker, "text": text, "role": role, "end": end}
-    )
+    return Event(kind="message", t=t, method="voice", data={"speaker": speaker, "text": text, "role": role, "end": end})
 
 
 class ScriptedChannel:

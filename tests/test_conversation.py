@@ -48,7 +48,13 @@ def hold(channel: ScriptedChannel, scenario: str = "S02", to_human: tuple[ReachS
     async def go() -> Told:
         clock = Clock()
         conversation = Conversation(
-            channel, load(scenario).scenario, lang="zh", limits=LIMITS, to_human=to_human, prompts_known=True, clock=clock
+            channel,
+            load(scenario).scenario,
+            lang="zh",
+            limits=LIMITS,
+            to_human=to_human,
+            prompts_known=True,
+            clock=clock,
         )
         return await conversation.run(clock.anchor())
 

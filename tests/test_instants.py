@@ -43,7 +43,11 @@ def test_the_earliest_sign_of_the_queue_counts_even_if_it_became_known_late() ->
 
 
 def test_ringback_cut_off_marks_the_answer() -> None:
-    assert answer(e("tone", 10, name="ringback"), e("tone_end", 15.4, latest=15.4), e("speech", 16.1)) == (10, 15.4, 16.1)
+    assert answer(e("tone", 10, name="ringback"), e("tone_end", 15.4, latest=15.4), e("speech", 16.1)) == (
+        10,
+        15.4,
+        16.1,
+    )
 
 
 def test_ringback_that_ended_by_itself_only_bounds_the_answer() -> None:
