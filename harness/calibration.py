@@ -62,6 +62,7 @@ class Pair:
 def pair(sessions: Iterable[Session], truth_log: Path) -> list[Pair]:
     """Pairs every session with the centre's record of it; one without a record gets an empty one."""
     found: list[Pair] = []
+    sessions = list(sessions)
     rows = Truth.read(truth_log)
     for kind in ("voice", "chat"):
         group = [session for session in sessions if session.attempt.channel == kind]

@@ -88,8 +88,7 @@ async def dispatch(
             on_state(event[1]["attempt"], event[1]["state"])
 
         client.subscribe_topic(TOPIC, heard)
-        if scheduler is None:
-            await client.register_plugin(CloseEquipment())
+        await client.register_plugin(CloseEquipment())
         await _run(client, list(jobs), store, limits, cache, permit, on_session)
 
 

@@ -34,7 +34,7 @@ from results.store import NewAttempt, Store
 from scenarios.catalogue import LoadedScenario
 from scenarios.catalogue import load as load_scenario
 from scenarios.errors import PolicyRefused
-from scenarios.model import ChannelKind, Lang
+from scenarios.model import ChannelKind, Lang, Scenario
 from scoring.metrics import Metrics, compute
 from scoring.observations import NOT_VALID
 from scoring.scheme import load_scheme
@@ -159,28 +159,41 @@ def _checked(
 ) -> list[PlannedAttempt]:
     """Draws up the plan's attempts and asks the policy about every entry they use."""
     attempts = expand(plan, target.target, {name: script.scenario for name, script in scripts.items()})
-    for channel, entry in dict.fromkeys((attempt.channel, attempt.entry) for attempt in attempts):
-        _permit(target.target, channel, entry, authorisation)
+    for attempt in {(a.channel, a.entry, a.scenario): a for a in attempts}.values():
+        scenario = scripts[attempt.scenario].scenario
+        _permit(target.target, target.folder, attempt.channel, attempt.entry, scenario, authorisation)
     return attempts
 
 
-def _permit(target: Target, channel: ChannelKind, entry: str, authorisation: Authorisation | None) -> None:
-    """Asks the policy about one entry, as of now.
+def _permit(
+    target: Target,
+    folder: Path,
+    channel: ChannelKind,
+    entry: str,
+    scenario: Scenario,
+    authorisation: Authorisation | None,
+) -> None:
+    """Asks the policy about one scenario on one entry, as of now.
 
     Raises:
-        PolicyRefused: it may not be reached.
+        PolicyRefused: it may not be reached, or not with the voice we would speak with.
     """
     now = datetime.now(UTC)
     if channel == "chat":
         check_chat(target.chats[entry].url, authorisation, now)
         return
-    uri = target.lines[entry].uri
-    check_call(uri, authorisation, now)
-    consent = authorisation is not None and authorisation.tts_consent
-    if not (is_loopback(host_of(uri)) or target.recordings is not None or consent):
+    line = target.lines[entry]
+    check_call(line.uri, authorisation, now)
+    if is_loopback(host_of(line.uri)) or (authorisation is not None and authorisation.tts_consent):
+        return
+    recorded = folder / (target.recordings or "recordings") / scenario.id
+    lines = [step.ask.id for step in scenario.steps_on("voice") if step.ask] + ["farewell"]
+    lines += ["to-human"] if any(way.say for way in line.to_human) else []
+    missing = [f"{recorded / name}.wav" for name in lines if not (recorded / f"{name}.wav").is_file()]
+    if missing:
         raise PolicyRefused(
-            "A synthetic voice may not speak to this centre: record the lines and name their folder in the target "
-            "(recordings), or have the client sign tts_consent."
+            f"A synthetic voice may not speak to this centre, and {len(missing)} lines are not recorded "
+            f"(the first: {missing[0]}): record them, or have the client sign tts_consent."
         )
 
 
@@ -242,7 +255,9 @@ async def _carry_out(
                 store=store,
                 limits=limits,
                 cache=speech_cache(),
-                permit=lambda job: _permit(job.target, job.attempt.channel, job.attempt.entry, authorisation),
+                permit=lambda job: _permit(
+                    job.target, job.target_folder, job.attempt.channel, job.attempt.entry, job.scenario, authorisation
+                ),
                 scheduler=request.scheduler,
                 on_state=board.state,
                 on_session=ended,

@@ -32,6 +32,9 @@ def find(timeline: Sequence[Event]) -> Instants:
         return found
     found.first_word, found.answer = _answer(timeline, request.t)
     found.queue = _queue(timeline, request.t, found.answer)
+    if found.answer is not None and found.queue is not None and found.queue.method == "harness":
+        # Unknown speech and nothing that said "queue" before it: as likely a recording that nobody has listed.
+        found.answer = found.answer.model_copy(update={"confidence": 0.5})
     return found
 
 

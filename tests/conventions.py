@@ -8,7 +8,7 @@ from statistics import median
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("scenarios", "probes", "scoring", "results", "harness")
-LIMIT, MEDIAN = 400, 200
+LIMIT, MEDIAN = 450, 200
 VAGUE = re.compile(r"(utils?|commons?|helpers?|managers?|base)", re.IGNORECASE)
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
 PRIVATE_PATH = re.compile(r"(?<![\w.:/~-])/(home|root|work|Users)/[\w.]")

@@ -40,6 +40,10 @@ def live(seconds: float = 3.0) -> list[Any]:
     ]
 
 
+def written(now: float, speaker: str, text: str) -> Event:
+    return Event(kind="message", t=now, method="dom", data={"speaker": speaker, "text": text, "end": now, "role": None})
+
+
 ANSWERED = [(0.1, at("ringing")), (2.0, at("connected")), *prompt("welcome"), *prompt("menu")]
 BYE = [(0.5, at("ended", by="far", cause="200 bye"))]
 
@@ -136,15 +140,13 @@ def test_faults_of_the_far_end_and_of_ours_are_told_apart() -> None:
 
 def test_a_chat_bot_hands_over_to_a_human() -> None:
     def bot(text: str) -> list[Any]:
-        return [(1.0, lambda now: Event(kind="message", t=now, method="dom", data=dict(
-            speaker="bot", text=text, end=now, role=None)))]  # fmt: skip
+        return [(1.0, lambda now: written(now, "bot", text))]
 
     joined = [
         (0.5, at("notice", "dom", role="queue", text="前面还有2位", position=2)),
         (90.0, at("notice", "dom", role="joined", text="已为您接入")),
-        (2.0, lambda now: Event(kind="message", t=now, method="dom", data=dict(
-            speaker="agent", text="您好", end=now, role=None))),
-    ]  # fmt: skip
+        (2.0, lambda now: written(now, "agent", "您好")),
+    ]
     ready = [(0.5, at("widget_ready", "dom")), *bot("您好，我是机器人")]
     channel = ScriptedChannel("chat", ready, [bot("限额五万"), bot("两小时"), joined, bot("请稍等"), BYE])
     told = hold(channel, "S21", (ReachStep(say="转人工", after="none"),))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
 import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,8 +44,8 @@ def free_port() -> int:
 
 def test_a_centre_that_refuses_connections(tmp_path: Path) -> None:
     aim = target(tmp_path, f"sip:95001@127.0.0.1:{free_port()}")
-    ran = shopper("probe", "--target", aim, "--plan", plan(tmp_path / "plan.yaml", ("S01", "voice", "main", 1), ring_s=4),
-                  "--runs", tmp_path, "--json")  # fmt: skip
+    schedule = plan(tmp_path / "plan.yaml", ("S01", "voice", "main", 1), ring_s=4)
+    ran = shopper("probe", "--target", aim, "--plan", schedule, "--runs", tmp_path, "--json")
 
     assert ran.code == 1
     assert ran.document["outcomes"] == {"a001-S01-main": "NET_FAIL"}
@@ -115,8 +115,6 @@ def voice_worker(pid: int) -> psutil.Process:
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="finds the worker by its memory map, on Linux only")
 def test_a_killed_worker_costs_its_own_calls_only(tmp_path: Path) -> None:
-    import asyncio
-
     async def go() -> int:
         centre = Centre(tmp_path / "centre", seed=3, cache=speech_cache())
         async with centre as aim:
@@ -128,15 +126,16 @@ def test_a_killed_worker_costs_its_own_calls_only(tmp_path: Path) -> None:
                 queue_s=60,
             )
             arguments = command("probe", "--target", aim, "--plan", schedule, "--runs", tmp_path / "runs")
-            process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            pipe = asyncio.subprocess.PIPE
+            process = await asyncio.create_subprocess_exec(*arguments, cwd=ROOT, stdout=pipe, stderr=pipe)
             assert process.stdout is not None
             # The busy call and both chats end while the two calls to the hotline go on.
             for _ in range(3):
-                line = await asyncio.to_thread(process.stdout.readline)
-                assert "hotline" not in line
+                assert b"hotline" not in await process.stdout.readline()
             os.kill(voice_worker(process.pid).pid, signal.SIGKILL)
-            _, said = await asyncio.to_thread(process.communicate)
-            assert "Traceback" not in said
+            _, said = await process.communicate()
+            assert b"Traceback" not in said
+            assert process.returncode is not None
             return process.returncode
 
     code = asyncio.run(go())

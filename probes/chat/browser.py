@@ -19,7 +19,7 @@ from scenarios.errors import HarnessFault, ToolMissing
 from scenarios.model import Lang
 
 NAMES = ("chromium-headless-shell", "chromium", "google-chrome", "google-chrome-stable")
-CURE = "install chromium-headless-shell (make browser), or set SHOPPER_CHROMIUM to a Chromium"
+CURE = "run make setup, which installs one, or set SHOPPER_CHROMIUM to a Chromium"
 LOCALES: dict[Lang, str] = {"zh": "zh-CN", "en": "en-GB"}
 
 # No traffic of the browser's own: nothing but the chat's page may be seen on the wire.

@@ -1,0 +1,126 @@
+"""``make bench``: what a run costs and how well it measures, from one run on this machine.
+
+Figures of a shared machine move; the load beside them says how much to trust them. Nothing here passes or fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from harness import calibration
+from harness.bench.chat import measure_chat
+from harness.bench.hearing import measure_hearing
+from results.run_folder import RunFolder
+
+
+@dataclass
+class Watched:
+    """What the processes of one kind used: CPU seconds by process, and the largest proportional memory of each."""
+
+    cpu: dict[int, float] = field(default_factory=dict)
+    pss_mb: dict[int, float] = field(default_factory=dict)
+
+
+@dataclass
+class Quick:
+    """One quick run."""
+
+    seconds: float
+    folder: RunFolder
+    voice: Watched
+    load: tuple[float, float]
+
+
+def quick(runs: Path) -> Quick:
+    """Runs the quick plan as a user does and watches its voice workers."""
+    before, started = os.getloadavg()[0], time.monotonic()
+    process = psutil.Popen(
+        [sys.executable, "-m", "harness", "probe", "--runs", str(runs), "--json"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    voice = Watched()
+    while process.poll() is None:
+        for worker in process.children(recursive=True):
+            with contextlib.suppress(psutil.Error, OSError):
+                if "multiprocessing" not in " ".join(worker.cmdline()):
+                    continue
+                if "pjsua2" in Path(f"/proc/{worker.pid}/maps").read_text():
+                    used = worker.cpu_times()
+                    voice.cpu[worker.pid] = used.user + used.system
+                    pss = worker.memory_full_info().pss / 1e6
+                    voice.pss_mb[worker.pid] = max(pss, voice.pss_mb.get(worker.pid, 0.0))
+        with contextlib.suppress(psutil.TimeoutExpired):
+            process.wait(timeout=1)
+    seconds = time.monotonic() - started
+    document = json.loads(process.stdout.read())
+    return Quick(seconds, RunFolder.open(Path(document["folder"])), voice, (before, os.getloadavg()[0]))
+
+
+def live_seconds(folder: RunFolder) -> float:
+    """Returns the length of all calls together."""
+    ends = [s.instants.end for s in folder.sessions() if s.attempt.channel == "voice"]
+    return sum(end.t for end in ends if end is not None)
+
+
+def main() -> None:
+    """Measures and prints."""
+    console = Console()
+    spinner = Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, spinner:
+        task = spinner.add_task("make probe …", total=None)
+        run = quick(Path(folder))
+        pairs = calibration.pair(run.folder.sessions(), run.folder.sandbox / "truth.jsonl")
+        calls = live_seconds(run.folder)
+        spinner.update(task, description="eight chats …")
+        chat = measure_chat(8)
+        spinner.update(task, description="hearing …")
+        ear = measure_hearing()
+    right = sum(pair.outcome == pair.session.outcome for pair in pairs)
+    voice = [pair for pair in pairs if pair.session.attempt.channel == "voice"]
+    errors = calibration.instant_errors(voice)
+    answered = [e for e in errors if any(p.session.attempt.id == e.attempt and p.first("agent") for p in voice)]
+
+    stamps = Table(title="时间戳误差 / time stamp error (probe − truth log), s", title_justify="left")
+    for column in ("instant", "n", "missed", "p50", "p95", "max"):
+        stamps.add_column(column, justify="left" if column == "instant" else "right")
+    rows = {f"voice: t_{name}": [e for e in errors if e.instant == name] for name in ("queue", "answer", "first_word")}
+    for name, group in (rows | {"chat: reply shown": calibration.reply_errors(pairs)}).items():
+        found = calibration.describe(group)
+        numbers = [f"{found[key]:.3f}" for key in ("p50", "p95", "max")]
+        stamps.add_row(name, f"{found['n']:.0f}", f"{found['missed']:.0f}", *numbers)
+    console.print(stamps)
+    within = sum(abs(error.error_s) <= 0.5 for error in answered)
+    console.print(f"outcomes right: {right} of {len(pairs)}; within 0.5 s: {within} of {len(answered)} instants")
+
+    costs = Table(title="花费 / cost", title_justify="left", show_header=False)
+    workers = max(1, len(run.voice.pss_mb))
+    for name, value in (
+        ("seconds of make probe (second run)", f"{run.seconds:.1f}"),
+        ("CPU of a core per live call, worker's start-up included", f"{sum(run.voice.cpu.values()) / calls:.1%}"),
+        ("hearing alone, CPU ms per second of audio", f"{ear["cpu_ms_per_s"]:.1f}"),
+        ("PSS per call slot (4 a worker), MB", f"{sum(run.voice.pss_mb.values()) / workers / 4:.0f}"),
+        ("PSS of one more chat session in the browser, MB", f"{chat['session_pss_mb']:.0f}"),
+        ("PSS of the empty browser, MB", f"{chat['browser_pss_mb']:.0f}"),
+        ("eight chats alone, stamp error p50 / p95 / max, ms",
+         " / ".join(f"{chat[f'stamp_error_{p}_ms']:.1f}" for p in ("p50", "p95", "max"))),
+        ("load average before and after make probe", f"{run.load[0]:.1f} / {run.load[1]:.1f}"),
+    ):  # fmt: skip
+        costs.add_row(name, value)
+    console.print(costs)
+
+
+if __name__ == "__main__":
+    main()
