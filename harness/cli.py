@@ -1,12 +1,14 @@
 """The ``shopper`` command.
 
-Exit codes: 0 ran and complete; 1 ran, and something was not measured or failed; 2 bad input; 3 refused by policy.
+Exit codes: 0 ran and complete; 1 ran, and something was not measured or failed; 2 bad input; 3 refused by policy;
+130 stopped by Ctrl-C or SIGTERM.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -72,6 +74,7 @@ def probe(
     if target is not None and plan is None:
         raise InputError("a target needs a plan of its own", cure="give --plan; shopper init writes one to start from")
     console = Console(stderr=as_json)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     request = run.Request(target, plan, runs, _lang(lang), scheduler, authorisation, scenarios)
     done = asyncio.run(run.probe(request, console))
     summary.render(console, done.metrics, done.scorecard, request.lang)
@@ -193,6 +196,7 @@ def main() -> NoReturn:
         print(f"shopper: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
+        print("shopper: stopped; every call and chat was ended, and what was measured is kept", file=sys.stderr)  # noqa: T201
         sys.exit(130)
     except Exception:
         traceback.print_exc()

@@ -82,14 +82,27 @@ async def dispatch(
         on_session: told each session as it ends.
     """
     kinds = Counter(job.attempt.channel for job in jobs)
-    async with _cluster(scheduler, kinds, limits) as client:
+    waiting, books = list(jobs), _Books()
 
-        def heard(event: Any) -> None:
-            on_state(event[1]["attempt"], event[1]["state"])
+    def end(job: Assignment, session: Session) -> None:
+        store.end(job.attempt.id, session.outcome, session.reason)
+        on_session(session)
 
-        client.subscribe_topic(TOPIC, heard)
-        await client.register_plugin(CloseEquipment())
-        await _run(client, list(jobs), store, limits, cache, permit, on_session)
+    def heard(event: Any) -> None:
+        on_state(event[1]["attempt"], event[1]["state"])
+
+    try:
+        async with _cluster(scheduler, kinds, limits) as client:
+            client.subscribe_topic(TOPIC, heard)
+            await client.register_plugin(CloseEquipment())
+            await _run(client, waiting, books, store, limits, cache, permit, end)
+    except asyncio.CancelledError:
+        # Stopped from outside. The workers were closed first, and so hung up; now each attempt gets its one outcome.
+        for job in books.running.values():
+            end(job, _recovered(job, Outcome.INVALID, "the run was stopped; we hung up"))
+        for job in waiting:
+            end(job, _recorded(job, Outcome.MISSED, "the run was stopped before its turn"))
+        raise
 
 
 class _cluster:  # noqa: N801 - used as a function
@@ -154,46 +167,49 @@ class _cluster:  # noqa: N801 - used as a function
 async def _run(
     client: Any,
     waiting: list[Assignment],
+    books: _Books,
     store: Store,
     limits: Limits,
     cache: Path,
     permit: Callable[[Assignment], None],
-    on_session: Callable[[Session], None],
+    end: Callable[[Assignment, Session], None],
 ) -> None:
-    clock, books = Clock(), _Books()
-
-    def end(job: Assignment, session: Session) -> None:
-        store.end(job.attempt.id, session.outcome, session.reason)
-        on_session(session)
+    clock = Clock()
 
     async def one(job: Assignment) -> None:
         end(job, await _hand_out(client, job, cache))
 
-    while waiting or books.running:
-        now = clock.monotonic()
-        free = [job for job in waiting if books.room(job, limits)]
-        pauses = [books.wait(job, limits, now) for job in free]
-        ready = next((job for job, pause in zip(free, pauses, strict=True) if pause == 0), None)
-        if ready is not None:
-            waiting.remove(ready)
-            try:
-                permit(ready)
-            except PolicyRefused as refusal:
-                end(ready, _recorded(ready, Outcome.BLOCKED, str(refusal)))
+    try:
+        while waiting or books.running:
+            now = clock.monotonic()
+            free = [job for job in waiting if books.room(job, limits)]
+            pauses = [books.wait(job, limits, now) for job in free]
+            ready = next((job for job, pause in zip(free, pauses, strict=True) if pause == 0), None)
+            if ready is not None:
+                waiting.remove(ready)
+                try:
+                    permit(ready)
+                except PolicyRefused as refusal:
+                    end(ready, _recorded(ready, Outcome.BLOCKED, str(refusal)))
+                    continue
+                if store.claim(ready.attempt.id):
+                    books.started[ready.attempt.entry] = now
+                    books.running[asyncio.create_task(one(ready))] = ready
                 continue
-            if store.claim(ready.attempt.id):
-                books.started[ready.attempt.entry] = now
-                books.running[asyncio.create_task(one(ready))] = ready
-            continue
-        if not books.running:
-            await asyncio.sleep(min(pauses))
-            continue
-        done, _ = await asyncio.wait(
-            books.running, timeout=min(pauses, default=None), return_when=asyncio.FIRST_COMPLETED
-        )
-        for task in done:
-            books.running.pop(task)
-            task.result()
+            if not books.running:
+                await asyncio.sleep(min(pauses))
+                continue
+            done, _ = await asyncio.wait(
+                books.running, timeout=min(pauses, default=None), return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done:
+                books.running.pop(task)
+                task.result()
+    except asyncio.CancelledError:
+        for task in books.running:
+            task.cancel()
+        await asyncio.gather(*books.running, return_exceptions=True)
+        raise
 
 
 async def _hand_out(client: Any, job: Assignment, cache: Path) -> Session:
@@ -210,19 +226,19 @@ async def _hand_out(client: Any, job: Assignment, cache: Path) -> Session:
     try:
         session: Session = await future
         if session.outcome is Outcome.LOST:
-            return _recover(job, session.reason)
+            return _recovered(job, Outcome.LOST, session.reason)
         return session
     except Exception as error:
         log.debug("attempt %s: %r", job.attempt.id, error)
-        return _recover(job, f"its worker died ({type(error).__name__}); how it ended is unknown")
+        return _recovered(job, Outcome.LOST, f"its worker died ({type(error).__name__}); how it ended is unknown")
 
 
-def _recover(job: Assignment, reason: str) -> Session:
-    """Takes the session that was written before the worker died, or records the loss."""
+def _recovered(job: Assignment, outcome: Outcome, reason: str) -> Session:
+    """Takes the session that its worker had written before it went, or records that there is none."""
     file = job.folder / SESSION_FILE
     if file.exists():
         return Session.model_validate_json(file.read_text(encoding="utf-8"))
-    return _recorded(job, Outcome.LOST, reason)
+    return _recorded(job, outcome, reason)
 
 
 def _recorded(job: Assignment, outcome: Outcome, reason: str) -> Session:

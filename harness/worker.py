@@ -8,6 +8,7 @@ side, so a task that the scheduler hands out a second time dials nobody.
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
@@ -64,6 +65,11 @@ class CloseEquipment(WorkerPlugin):  # type: ignore[misc]
     """Frees the native parts before the worker's interpreter ends."""
 
     name = "close-equipment"
+
+    def setup(self, worker: Any) -> None:
+        """Leaves Ctrl-C to the dispatcher: it ends every worker in good order, and that hangs up."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def teardown(self, worker: Any) -> None:
         """Called by Dask when the worker stops."""

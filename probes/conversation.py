@@ -401,7 +401,7 @@ class Conversation:
         return Told(self._outcome(stop), stop.reason, self.timeline, self.instants, self.turns, self.heard, self.review)
 
     def _outcome(self, stop: _Stop) -> Outcome:
-        if stop.outcome is Outcome.INVALID or (self._ended is not None and self._ended.data.get("fault") == "harness"):
+        if stop.outcome is Outcome.INVALID:
             return Outcome.INVALID
         if self.instants.answer is not None:
             return Outcome.ANSWERED

@@ -15,7 +15,9 @@ import pytest
 
 from harness.run import speech_cache
 from harness.sandbox.centre import Centre
+from harness.sandbox.truth import Truth
 from results.run_folder import RunFolder
+from results.store import Store
 from tests.shopper import ROOT, command, plan, shopper, write_yaml
 
 pytestmark = pytest.mark.xdist_group("realtime")
@@ -147,3 +149,38 @@ def test_a_killed_worker_costs_its_own_calls_only(tmp_path: Path) -> None:
     lost = {name for name, outcome in outcomes.items() if outcome == "LOST"}
     assert lost == {name for name in outcomes if name.endswith("hotline-1")}
     assert {outcomes[name] for name in outcomes if name.endswith("web")} == {"IVR_SERVED"}
+
+
+def test_ctrl_c_hangs_up_and_leaves_every_attempt_with_one_outcome(tmp_path: Path) -> None:
+    async def go() -> tuple[int, Path]:
+        centre = Centre(tmp_path / "centre", seed=4, cache=speech_cache(), chat=False)
+        async with centre as aim:
+            attempts = [("S01", "voice", "hotline-1", 3), ("S01", "voice", "busy", 1)]
+            schedule = plan(tmp_path / "plan.yaml", *attempts, queue_s=60)
+            arguments = command("probe", "--target", aim, "--plan", schedule, "--runs", tmp_path / "runs")
+            pipe = asyncio.subprocess.PIPE
+            process = await asyncio.create_subprocess_exec(
+                *arguments, cwd=ROOT, stdout=pipe, stderr=pipe, start_new_session=True
+            )
+            assert process.stdout is not None
+            assert b"busy" in await process.stdout.readline()  # by then the other calls are up
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+            _, said = await process.communicate()
+            assert b"stopped" in said
+            assert process.returncode is not None
+            return process.returncode, centre.truth
+
+    code, truth = asyncio.run(go())
+    rows = Truth.read(truth)
+    calls = {row["session"] for row in rows if row["event"] == "invite"}
+    ended = {row["session"] for row in rows if row["event"] == "end" and row["by"] == "far"}
+    folder = RunFolder.open(next((tmp_path / "runs").iterdir()))
+    store = Store(f"sqlite:///{folder.attempts}")
+    outcomes = [row.outcome for row in store.rows()]
+    store.close()
+
+    assert code == 130
+    assert len(calls) >= 2
+    assert ended == calls
+    assert set(outcomes) <= {"NET_FAIL", "INVALID", "MISSED"}
+    assert len(outcomes) == 4

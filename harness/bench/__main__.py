@@ -110,7 +110,7 @@ def main() -> None:
     for name, value in (
         ("seconds of make probe (second run)", f"{run.seconds:.1f}"),
         ("CPU of a core per live call, worker's start-up included", f"{sum(run.voice.cpu.values()) / calls:.1%}"),
-        ("hearing alone, CPU ms per second of audio", f"{ear["cpu_ms_per_s"]:.1f}"),
+        ("hearing alone, CPU ms per second of audio", f"{ear['cpu_ms_per_s']:.1f}"),
         ("PSS per call slot (4 a worker), MB", f"{sum(run.voice.pss_mb.values()) / workers / 4:.0f}"),
         ("PSS of one more chat session in the browser, MB", f"{chat['session_pss_mb']:.0f}"),
         ("PSS of the empty browser, MB", f"{chat['browser_pss_mb']:.0f}"),

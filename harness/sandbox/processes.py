@@ -55,7 +55,7 @@ class Child:
         with self.log.open("ab") as out:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", self.module, "--port-file", str(self.port_file), *self.arguments,
-                stdin=asyncio.subprocess.PIPE, stdout=out, stderr=out,
+                stdin=asyncio.subprocess.PIPE, stdout=out, stderr=out, start_new_session=True,
             )  # fmt: skip
         ended = asyncio.create_task(self.process.wait())
         try:

@@ -119,11 +119,11 @@ class VoiceChannel:
     def _put_signal(self, signal: Signal) -> None:
         t = signal.t - self._origin
         if signal.kind == "ended":
-            code, reason, by = signal.data["code"], signal.data["reason"], signal.data["by"]
+            data = {"by": signal.data["by"], "cause": f"{signal.data['code']} {signal.data['reason']}"}
+            if "fault" in signal.data:
+                data["fault"] = signal.data["fault"]
             self._pump()  # what was heard before the end is told before the end
-            self._put(
-                Event(kind="ended", t=t, method="callback", u=SIGNAL_U, data={"by": by, "cause": f"{code} {reason}"})
-            )
+            self._put(Event(kind="ended", t=t, method="callback", u=SIGNAL_U, data=data))
         elif signal.kind != "media":
             self._put(Event(kind=signal.kind, t=t, method="callback", u=SIGNAL_U, data=signal.data))
 

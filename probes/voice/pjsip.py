@@ -13,7 +13,6 @@ crash (docs/voice.md tells the story):
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ctypes
 import functools
 import gc
@@ -21,7 +20,6 @@ import logging
 import os
 import queue
 import ssl
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -32,13 +30,13 @@ import pjsua2 as pj
 import pjsua2._pjsua2 as native
 
 from probes.voice.audio import FRAME_BYTES, RATE, FrameLog, Mouth
+from probes.voice.layout import content_of, hurry, keep_every_frame
 from probes.voice.leg import Leg, Signal, Trunk
 from scenarios.errors import FarEndFault, HarnessFault
 
 CALLS_PER_PROCESS = 4
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-_size = ctypes.c_size_t.from_address
 
 
 def _guard(method: Callable[..., None]) -> Callable[..., None]:
@@ -58,30 +56,6 @@ def describe(error: BaseException) -> str:
     return f"{error.reason} ({error.status})" if isinstance(error, pj.Error) else f"{type(error).__name__}: {error}"
 
 
-def _hurry() -> None:
-    """Lets the calling thread go before others where that is permitted: a late audio frame is a gap in the call."""
-    sys.setswitchinterval(0.001)
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), -10)
-
-
-def _keep_every_frame(media: Any) -> None:
-    """Has the jitter buffer stay late after a stall instead of squeezing the sound until it has caught up.
-
-    Squeezed sound is no longer what the far end played: recordings are not recognised in it, and times shift for
-    seconds. The wheel offers no way to set that field, so it is set where it lies, between two that can be set.
-    """
-    before, after = 12345, -4321
-    media.jbMax, media.sndAutoCloseTime = before, after
-    words = (ctypes.c_int * 64).from_address(int(media.this))
-    places = [i for i in range(62) if words[i] == before and words[i + 2] == after]
-    if len(places) == 1:
-        words[places[0] + 1] = 0  # PJMEDIA_JB_DISCARD_NONE
-    else:
-        log.warning("this pjsua2 build is laid out differently: after a stall its audio will be squeezed")
-    media.jbMax, media.sndAutoCloseTime = -1, -1
-
-
 class _Port(pj.AudioMediaPort):  # type: ignore[misc]
     """The bridge's window onto one leg. Its callbacks run on the media thread, 50 times a second."""
 
@@ -90,7 +64,7 @@ class _Port(pj.AudioMediaPort):  # type: ignore[misc]
         self.frames: FrameLog | None = None
         self.mouth: Mouth | None = None
         self.out = pj.ByteVector(FRAME_BYTES)
-        self.out_address = _size(int(self.out.this)).value
+        self.out_address = content_of(self.out)
 
     def onFrameReceived(self, frame: Any) -> None:  # noqa: N802 - pjsua2's name
         frames = self.frames
@@ -99,7 +73,7 @@ class _Port(pj.AudioMediaPort):  # type: ignore[misc]
         try:
             size = frame.size
             buffer = frame.buf
-            frames.on_heard(time.monotonic(), ctypes.string_at(_size(int(buffer.this)).value, size) if size else b"")
+            frames.on_heard(time.monotonic(), ctypes.string_at(content_of(buffer), size) if size else b"")
         except BaseException as error:
             log.error("received frame: %s", describe(error))
 
@@ -142,8 +116,11 @@ class _Call(pj.Call):  # type: ignore[misc]
         elif state == pj.PJSIP_INV_STATE_CONFIRMED:
             self.leg.post(Signal(now, "connected", data))
         elif state == pj.PJSIP_INV_STATE_DISCONNECTED:
-            by = "us" if self.leg.hung_up else "far"
-            self.leg.post(Signal(now, "ended", data | {"by": by}))
+            if self.endpoint.stopping and not self.leg.hung_up:
+                data |= {"by": "us", "fault": "harness"}  # the whole process stops: nobody's doing but ours
+            else:
+                data["by"] = "us" if self.leg.hung_up else "far"
+            self.leg.post(Signal(now, "ended", data))
             self.endpoint.release(self.leg)
 
     @_guard
@@ -198,11 +175,12 @@ class Endpoint:
         self._ports: list[_Port] = []
         self._free: list[tuple[float, _Port]] = []
         self._running = False
+        self.stopping = False
 
     async def start(self) -> Endpoint:
         """Starts the library on its owner thread."""
         self.loop = asyncio.get_running_loop()
-        _hurry()
+        hurry()
         up: Future[None] = Future()
         self._thread = threading.Thread(target=self._own, args=(up,), name="pj-owner", daemon=True)
         self._thread.start()
@@ -213,6 +191,7 @@ class Endpoint:
     async def stop(self) -> None:
         """Hangs up what is left and ends the library."""
         if self._running:
+            self.stopping = True
             self._running = False
             await asyncio.to_thread(self._thread.join)
 
@@ -328,20 +307,29 @@ class Endpoint:
         """Lets go of a call that has ended; runs as a job so the callback it came from has returned."""
 
         def drop() -> None:
-            pair = self._media.pop(leg.id, None)
-            if pair is not None:
-                media, port = pair
-                port.frames = port.mouth = None
-                try:
-                    media.stopTransmit(port)
-                    port.stopTransmit(media)
-                except pj.Error as error:
-                    log.debug("stopping media: %s", describe(error))
-                del media, pair
-                self._free.append((time.monotonic() + 0.2, port))
+            self._disconnect(leg.id)
             self._calls.pop(leg.id, None)
 
         self._jobs.put(drop)
+
+    def _disconnect(self, leg_id: int) -> None:
+        pair = self._media.pop(leg_id, None)
+        if pair is None:
+            return
+        media, port = pair
+        port.frames = port.mouth = None
+        try:
+            media.stopTransmit(port)
+            port.stopTransmit(media)
+        except pj.Error as error:
+            log.debug("stopping media: %s", describe(error))
+        self._free.append((time.monotonic() + 0.2, port))
+
+    def _linger(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self._ep.libHandleEvents(5)
+            self._run_jobs()
 
     def _take_port(self) -> _Port:
         if self._free and self._free[0][0] <= time.monotonic():
@@ -392,11 +380,11 @@ class Endpoint:
         return self._accounts[trunk]
 
     def _own(self, up: Future[None]) -> None:
-        _hurry()  # the library's own threads inherit it
+        hurry()  # the library's own threads inherit it
         try:
             ctypes.CDLL(native.__file__).pj_log_set_level(0)  # libCreate prints before its log level is known
-            vector = pj.ByteVector(b"\x01\x02\x03\x04")
-            if ctypes.string_at(_size(int(vector.this)).value, 4) != b"\x01\x02\x03\x04":
+            known = pj.ByteVector(b"pj!")
+            if ctypes.string_at(content_of(known), 3) != b"pj!":
                 raise HarnessFault("this pjsua2 build lays out its vectors differently: frames cannot be read")
             self._ep = pj.Endpoint()
             self._ep.libCreate()
@@ -408,7 +396,7 @@ class Endpoint:
             media = config.medConfig
             media.clockRate = media.sndClockRate = RATE
             media.ecTailLen, media.noVad = 0, True
-            _keep_every_frame(media)
+            keep_every_frame(media)
             self._ep.libInit(config)
             self._ep.audDevManager().setNullDev()
             self._ep.libStart()
@@ -421,11 +409,10 @@ class Endpoint:
             self._ep.libHandleEvents(5)
             self._run_jobs()
         self._ep.hangupAllCalls()
-        until = time.monotonic() + 0.3
-        while time.monotonic() < until:  # BYEs go out, and the bridge finishes its last ticks
-            self._ep.libHandleEvents(5)
-            self._run_jobs()
-        self._media.clear()
+        self._linger(0.3)  # BYEs go out and are confirmed
+        for leg_id in list(self._media):
+            self._disconnect(leg_id)
+        self._linger(0.2)  # the bridge finishes its last ticks before a port goes
         self._calls.clear()
         self._free.clear()
         self._ports.clear()
