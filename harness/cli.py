@@ -76,7 +76,11 @@ def probe(
     console = Console(stderr=as_json)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     request = run.Request(target, plan, runs, _lang(lang), scheduler, authorisation, scenarios)
-    done = asyncio.run(run.probe(request, console))
+    try:
+        done = asyncio.run(run.probe(request, console))
+    except KeyboardInterrupt:
+        typer.echo("shopper: stopped; every call and chat was ended, and what was measured is kept", err=True)
+        raise typer.Exit(130) from None
     summary.render(console, done.metrics, done.scorecard, request.lang)
     for sentence in done.shortfalls:
         console.print(f"未测得 / not measured: {sentence}", style="red", markup=False, soft_wrap=True)
@@ -195,9 +199,6 @@ def main() -> NoReturn:
     except ShopperError as error:
         print(f"shopper: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("shopper: stopped; every call and chat was ended, and what was measured is kept", file=sys.stderr)  # noqa: T201
-        sys.exit(130)
     except Exception:
         traceback.print_exc()
         print("shopper: this is a fault of the harness; please report it with the lines above", file=sys.stderr)  # noqa: T201

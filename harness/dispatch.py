@@ -129,7 +129,10 @@ class _cluster:  # noqa: N801 - used as a function
         if self.scheduler is None:
             self.cluster = await SpecCluster(
                 workers=self._workers(),
-                scheduler={"cls": Scheduler, "options": {"host": "127.0.0.1", "port": 0, "dashboard": False}},
+                scheduler={
+                    "cls": Scheduler,
+                    "options": {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": "127.0.0.1:0"},
+                },
                 asynchronous=True,
                 silence_logs=logging.CRITICAL,
             )
