@@ -291,6 +291,7 @@ def _write_inputs(
         plan=plan.plan.name,
         plan_sha256=plan.sha256,
         seed=plan.plan.seed,
+        decision_rule=plan.plan.decision_rule or "",
         lang=target.target.lang,
         sandbox=sandbox,
         planned=planned,

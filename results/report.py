@@ -17,6 +17,7 @@ from markupsafe import Markup
 from probes.session import Session
 from results import words
 from results.curves import figure
+from results.reasons import in_words
 from results.recording import web_wav
 from results.redaction import Mask
 from results.run_folder import RunFolder
@@ -145,7 +146,7 @@ def _losses(metrics: Metrics, sessions: list[Session], lang: Lang) -> Any:
                 continue
             title = words.OUTCOMES[loss.outcome].in_(lang)
             found.setdefault(loss.outcome, {"n": 0, "title": title})["n"] += loss.n
-            reason = loss.reason
+            reason = in_words(loss.reason, lang)
             for mask in masks:
                 reason = mask(reason)
             if reason:

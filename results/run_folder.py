@@ -53,6 +53,7 @@ class RunInfo(Record):
     plan: str = ""
     plan_sha256: str = ""
     seed: int | None = None
+    decision_rule: str = ""
     lang: Lang = "zh"
     sandbox: bool = False
     planned: int = 0

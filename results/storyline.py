@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from probes.session import Event, Instant, Session
 from results import words
+from results.reasons import in_words
 from results.redaction import Mask
 from scenarios.model import Lang
 
@@ -96,7 +97,7 @@ def tell(session: Session, lang: Lang, scale: float) -> Story:
         started=session.anchor_utc.strftime("%m-%d %H:%M:%S"),
         outcome=str(session.outcome),
         outcome_title=words.OUTCOMES[session.outcome].in_(lang),
-        reason=mask(session.reason),
+        reason=mask(in_words(session.reason, lang)),
         resolution=session.judgement.resolution,
         resolution_title=words.RESOLUTIONS[session.judgement.resolution].in_(lang),
         wait=wait,
@@ -112,7 +113,7 @@ def tell(session: Session, lang: Lang, scale: float) -> Story:
         events=[
             _row(event, mask, lang) for event in _ordered(session)
         ],
-        review=[mask(reason) for reason in session.review],
+        review=[mask(in_words(reason, lang)) for reason in session.review],
         evidence=[(item.name, item.sha256) for item in session.evidence],
     )  # fmt: skip
 

@@ -116,6 +116,7 @@ LABELS = {
     "target": _t("受测中心", "Target"),
     "plan": _t("测试方案", "Plan"),
     "seed": _t("随机种子", "Seed"),
+    "decision_rule": _t("判定准则", "Decision rule"),
     "hash": _t("哈希", "hash"),
     "versions": _t("软件版本", "Versions"),
     "period": _t("抽测时段（UTC）", "Sampled period (UTC)"),

@@ -8,6 +8,7 @@ import pytest
 
 from harness import calibration
 from probes.session import Session
+from results.reasons import in_words
 from results.store import Store
 from tests.shopper import Ran, shopper
 
@@ -102,6 +103,12 @@ def test_scores_and_report_can_be_made_again_from_the_sessions(ran: Ran) -> None
     assert again.document["scorecard"]["scheme"] == ran.document["scorecard"]["scheme"]
     page = Path(shopper("report", ran.folder.path, "--lang", "en").out.strip())
     assert "Sandbox" in page.read_text() or "沙箱" in page.read_text()
+
+
+def test_every_reason_can_be_read_in_chinese(ran: Ran) -> None:
+    reasons = {reason for s in ran.folder.sessions() for reason in [s.reason, *s.review] if reason}
+    assert reasons
+    assert [reason for reason in reasons if in_words(reason, "zh") == reason] == []
 
 
 def test_no_persona_is_named_in_the_report(ran: Ran) -> None:
