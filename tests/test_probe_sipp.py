@@ -1,0 +1,250 @@
+"""`shopper probe` calls lines that SIPp answers: a SIP stack and a media sender that nobody here wrote.
+
+SIPp keeps its own log of when it rang, was connected and was released; the session is held against that.
+"""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import socket
+import subprocess
+import wave
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import psutil
+import pytest
+
+from probes.hearing.telephone import encode
+from probes.hearing.wav import RATE, Pcm
+from probes.session import Session
+from probes.speaking import espeak
+from tests.shopper import Ran, plan, shopper, write_yaml
+
+pytestmark = pytest.mark.xdist_group("realtime")
+
+SCENARIOS = Path(__file__).parent / "sipp"
+LEAD_S = 0.6  # from the connection to the first word
+PERIOD_S = 8.0  # the line speaks anew so often: each question of the shopper's is followed by an answer
+GREETING = "您好，这里是客户服务中心，请问有什么可以帮您？"
+
+
+class Line:
+    """One telephone line: a SIPp that takes one call and exits. ``with Line(...) as line: ...; line.finish()``."""
+
+    def __init__(self, folder: Path, scenario: str, *more: object) -> None:
+        if shutil.which("sipp") is None:
+            pytest.fail("sipp is not installed: on Debian and Ubuntu it is in the package sip-tester", pytrace=False)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.port = folder, free_port()
+        self._command = [
+            "sipp", "-sf", str(SCENARIOS / scenario), "-m", "1", "-timeout", "70", "-timeout_error", "-nostdin",
+            "-bind_local", "-i", "127.0.0.1", "-p", str(self.port), "-ci", "127.0.0.1",
+            "-mi", "127.0.0.1", "-mp", str(free_port()),
+            "-trace_logs", "-log_file", "log.txt", "-trace_stat", "-stf", "statistics.csv",
+            "-trace_err", "-error_file", "errors.txt", *map(str, more),
+        ]  # fmt: skip
+
+    @property
+    def uri(self) -> str:
+        return f"sip:95001@127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Line:
+        with (self.folder / "screen.txt").open("wb") as screen:
+            self._process = psutil.Popen(
+                self._command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=screen, stderr=screen
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+
+    def finish(self) -> dict[str, str]:
+        """Waits for SIPp to exit by itself, and returns its last statistics; its own verdict must be success."""
+        code = self._process.wait(10)
+        errors = self.folder / "errors.txt"
+        assert code == 0, errors.read_text() if errors.exists() else (self.folder / "screen.txt").read_text()
+        with (self.folder / "statistics.csv").open() as file:
+            return list(csv.DictReader(file, delimiter=";"))[-1]
+
+    def happened(self, name: str, session: Session) -> float:
+        """Returns when SIPp logged ``name``, in the time of ``session``."""
+        rows = [line.split() for line in (self.folder / "log.txt").read_text().splitlines()]
+        [(seconds, micros)] = [(row[1], row[2]) for row in rows if row and row[0] == name]
+        return float(seconds) + float(micros) / 1e6 - session.anchor_utc.timestamp()
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def target(folder: Path, **lines: Line) -> Path:
+    document = {"format": 1, "name": "SIPp", "lines": {name: {"uri": line.uri} for name, line in lines.items()}}
+    return write_yaml(folder / "target.yaml", document)
+
+
+@dataclass
+class Call:
+    """What came of the one call to the line that answers."""
+
+    ran: Ran
+    session: Session
+    line: Line
+    statistics: dict[str, str]
+    greeting: Pcm
+
+
+@pytest.fixture(scope="module")
+def call(tmp_path_factory: pytest.TempPathFactory) -> Call:
+    folder = tmp_path_factory.mktemp("direct line")
+    greeting = espeak.render(GREETING, voice="cmn", variant="f2", wpm=260)
+    assert 2.5 < len(greeting) / RATE < 4.5
+    turn = np.concatenate((greeting, np.zeros(int(PERIOD_S * RATE) - len(greeting), np.int16)))
+    speech = np.concatenate((np.zeros(int(LEAD_S * RATE), np.int16), *[turn] * 7))
+    (folder / "speech.alaw").write_bytes(encode(speech, "a").tobytes())
+    schedule = plan(folder / "plan.yaml", ("S01", "voice", "direct", 1), queue_s=15, reply_s=12, session_s=60)
+    with Line(folder, "answers.xml") as line:
+        aim = target(folder, direct=line)
+        ran = shopper("probe", "--target", aim, "--plan", schedule, "--runs", folder / "runs", "--json", timeout=100)
+        return Call(ran, ran.sessions["direct"], line, line.finish(), greeting)
+
+
+def test_the_call_is_complete_on_both_sides(call: Call) -> None:
+    assert call.ran.code == 0, call.ran.err
+    assert call.ran.document["outcomes"] == {"a001-S01-direct": "ANSWERED"}
+    counts = {name: call.statistics[f"{name}Call(C)"] for name in ("Incoming", "Outgoing", "Successful", "Failed")}
+    assert counts == {"Incoming": "1", "Outgoing": "0", "Successful": "1", "Failed": "0"}
+
+
+def test_a_direct_line_is_asked_by_calling_and_rings_in_the_queue(call: Call) -> None:
+    at = call.session.instants
+    assert at.request is not None
+    assert at.queue is not None
+    [dialled] = [event.t for event in call.session.timeline if event.kind == "dialled"]
+
+    assert 0 <= at.request.t <= dialled
+    assert at.queue.t == pytest.approx(call.line.happened("ringing", call.session), abs=0.1)
+
+
+def test_the_answer_and_the_first_word_are_where_sipp_put_them(call: Call) -> None:
+    at = call.session.instants
+    assert at.answer is not None
+    assert at.first_word is not None
+    connected = call.line.happened("connected", call.session)  # SIPp has had the ACK of its 200
+
+    assert connected - call.line.happened("ringing", call.session) > 1.4, "the line rang before it answered"
+    assert at.answer.t == pytest.approx(connected, abs=0.3)
+    assert at.first_word.t == pytest.approx(connected + LEAD_S, abs=0.3)
+    assert at.answer.t < at.first_word.t
+
+
+def test_every_turn_of_the_line_is_heard(call: Call) -> None:
+    assert call.session.instants.first_word is not None
+    first = call.session.instants.first_word.t
+    heard = sorted((event.t, event.data["end"]) for event in call.session.timeline if event.kind == "message")
+
+    assert len(heard) == 4, "a greeting, two answers, a goodbye"
+    for number, (start, end) in enumerate(heard):
+        assert start == pytest.approx(first + number * PERIOD_S, abs=0.1)
+        assert end - start == pytest.approx(len(call.greeting) / RATE, abs=0.3)
+
+
+def test_what_nobody_transcribed_is_for_review_and_never_a_pass(call: Call) -> None:
+    judgement = call.session.judgement
+    assert "speech was heard that nobody has transcribed" in call.session.review
+    assert judgement.resolution == "unknown"
+    assert {phrase.verdict for phrase in judgement.phrases} == {"unknown"}
+    assert not [fact for fact in judgement.facts if fact.verdict in ("pass", "fail")]
+
+
+def test_we_hang_up_and_sipp_says_when(call: Call) -> None:
+    [ended] = [event for event in call.session.timeline if event.kind == "ended"]
+    assert ended.data["by"] == "us"
+    assert ended.t == pytest.approx(call.line.happened("released", call.session), abs=0.3)
+
+
+def test_both_sides_are_on_the_recording_at_their_times(call: Call) -> None:
+    [item] = [item for item in call.session.evidence if item.kind == "recording"]
+    with wave.open(str(call.ran.folder.evidence(call.session, item))) as file:
+        assert (file.getnchannels(), file.getframerate()) == (2, RATE)
+        far, own = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2).T.astype(float)
+
+    def level(side: np.ndarray, start: float, end: float) -> float:
+        return float(np.sqrt(np.mean(side[int(start * RATE) : int(end * RATE)] ** 2)))
+
+    heard = [event for event in call.session.timeline if event.kind == "message"]
+    said = [event for event in call.session.timeline if event.kind == "said"]
+    assert [event.data["turn"] for event in said] == ["balance", "fee", "farewell"]
+    for event in heard:
+        assert level(far, event.t, event.data["end"]) > 500
+    for event in said:
+        assert level(own, event.t, event.data["end"]) > 500
+    first = min(event.t for event in heard)
+    assert level(far, first - 0.5, first - 0.1) < 50, "the line is silent before its first word"
+    assert level(own, 0, said[0].t - 0.1) < 50, "the shopper is silent until the greeting is over"
+
+
+@pytest.fixture(scope="module")
+def trap() -> Iterator[socket.socket]:
+    """The port a redirection leads to. Nothing may ever arrive there."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bait:
+        bait.bind(("127.0.0.1", 0))
+        bait.setblocking(False)
+        yield bait
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory: pytest.TempPathFactory, trap: socket.socket) -> tuple[Ran, dict[str, dict[str, str]]]:
+    """One run against a line that is forwarded to an emergency number and one that declines."""
+    folder = tmp_path_factory.mktemp("refusing lines")
+    rows = [("S01", "voice", name, 1) for name in ("forwarded", "declining")]
+    with ExitStack() as stack:
+        lines = {
+            "forwarded": Line(folder / "forwarded", "redirects.xml", "-key", "trap", trap.getsockname()[1]),
+            "declining": Line(folder / "declining", "declines.xml"),
+        }
+        for line in lines.values():
+            stack.enter_context(line)
+        schedule = plan(folder / "plan.yaml", *rows, ring_s=10, session_s=30)
+        aim = target(folder, **lines)
+        ran = shopper("probe", "--target", aim, "--plan", schedule, "--runs", folder / "runs", "--json", timeout=70)
+        return ran, {name: line.finish() for name, line in lines.items()}
+
+
+def test_a_redirection_is_never_followed(refused: tuple[Ran, dict[str, dict[str, str]]], trap: socket.socket) -> None:
+    ran, statistics = refused
+    session = ran.sessions["forwarded"]
+
+    assert session.outcome == "NET_FAIL"
+    [redirect] = [event for event in session.timeline if event.kind == "redirect"]
+    assert redirect.data["to"] == f"sip:110@127.0.0.1:{trap.getsockname()[1]}"
+    assert statistics["forwarded"]["IncomingCall(C)"] == "1", "one call, not one more"
+    with pytest.raises(BlockingIOError):
+        trap.recv(1)
+
+
+def test_a_call_that_is_declined_is_a_network_failure(refused: tuple[Ran, dict[str, dict[str, str]]]) -> None:
+    ran, statistics = refused
+    session = ran.sessions["declining"]
+
+    assert session.outcome == "NET_FAIL"
+    assert "603" in session.reason
+    assert session.instants.connected is None
+    assert statistics["declining"]["IncomingCall(C)"] == "1"
+
+
+def test_a_run_in_which_no_call_got_through_says_so(refused: tuple[Ran, dict[str, dict[str, str]]]) -> None:
+    ran, _ = refused
+    assert ran.code == 1
+    assert "no call reached the target" in " ".join(ran.document["not_measured"])
