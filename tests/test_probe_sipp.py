@@ -37,11 +37,12 @@ GREETING = "您好，这里是客户服务中心，请问有什么可以帮您�
 class Line:
     """One telephone line: a SIPp that takes one call and exits. ``with Line(...) as line: ...; line.finish()``."""
 
-    def __init__(self, folder: Path, scenario: str, *more: object) -> None:
+    def __init__(self, folder: Path, scenario: str, *more: object, **described: object) -> None:
         if shutil.which("sipp") is None:
             pytest.fail("sipp is not installed: on Debian and Ubuntu it is in the package sip-tester", pytrace=False)
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.port = folder, free_port()
+        self.described = {"uri": f"sip:95001@127.0.0.1:{self.port}"} | described  # as a target describes it
         self._command = [
             "sipp", "-sf", str(SCENARIOS / scenario), "-m", "1", "-timeout", "70", "-timeout_error", "-nostdin",
             "-bind_local", "-i", "127.0.0.1", "-p", str(self.port), "-ci", "127.0.0.1",
@@ -49,10 +50,6 @@ class Line:
             "-trace_logs", "-log_file", "log.txt", "-trace_stat", "-stf", "statistics.csv",
             "-trace_err", "-error_file", "errors.txt", *map(str, more),
         ]  # fmt: skip
-
-    @property
-    def uri(self) -> str:
-        return f"sip:95001@127.0.0.1:{self.port}"
 
     def __enter__(self) -> Line:
         with (self.folder / "screen.txt").open("wb") as screen:
@@ -90,13 +87,13 @@ def free_port() -> int:
 
 
 def target(folder: Path, **lines: Line) -> Path:
-    document = {"format": 1, "name": "SIPp", "lines": {name: {"uri": line.uri} for name, line in lines.items()}}
-    return write_yaml(folder / "target.yaml", document)
+    described = {name: line.described for name, line in lines.items()}
+    return write_yaml(folder / "target.yaml", {"format": 1, "name": "SIPp", "lines": described})
 
 
 @dataclass
 class Call:
-    """What came of the one call to the line that answers."""
+    """What came of one call to a line that answers."""
 
     ran: Ran
     session: Session
@@ -106,25 +103,62 @@ class Call:
 
 
 @pytest.fixture(scope="module")
-def call(tmp_path_factory: pytest.TempPathFactory) -> Call:
-    folder = tmp_path_factory.mktemp("direct line")
+def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Call]:
+    """One run: a direct line, and one that wants the key 0 by INFO."""
+    folder = tmp_path_factory.mktemp("answering lines")
     greeting = espeak.render(GREETING, voice="cmn", variant="f2", wpm=260)
     assert 2.5 < len(greeting) / RATE < 4.5
     turn = np.concatenate((greeting, np.zeros(int(PERIOD_S * RATE) - len(greeting), np.int16)))
     speech = np.concatenate((np.zeros(int(LEAD_S * RATE), np.int16), *[turn] * 7))
-    (folder / "speech.alaw").write_bytes(encode(speech, "a").tobytes())
-    schedule = plan(folder / "plan.yaml", ("S01", "voice", "direct", 1), queue_s=15, reply_s=12, session_s=60)
-    with Line(folder, "answers.xml") as line:
-        aim = target(folder, direct=line)
+    schedule = plan(
+        folder / "plan.yaml", *[("S01", "voice", name, 1) for name in ("direct", "keys")],
+        queue_s=15, reply_s=12, session_s=60,
+    )  # fmt: skip
+    with ExitStack() as stack:
+        lines = {
+            "direct": Line(folder / "direct", "answers.xml"),
+            "keys": Line(folder / "keys", "keys.xml", dtmf="info", to_human=[{"press": "0"}]),
+        }
+        for line in lines.values():
+            (line.folder / "speech.alaw").write_bytes(encode(speech, "a").tobytes())
+            stack.enter_context(line)
+        aim = target(folder, **lines)
         ran = shopper("probe", "--target", aim, "--plan", schedule, "--runs", folder / "runs", "--json", timeout=100)
-        return Call(ran, ran.sessions["direct"], line, line.finish(), greeting)
+        return {name: Call(ran, ran.sessions[name], line, line.finish(), greeting) for name, line in lines.items()}
 
 
-def test_the_call_is_complete_on_both_sides(call: Call) -> None:
+@pytest.fixture
+def call(calls: dict[str, Call]) -> Call:
+    """The call to the direct line."""
+    return calls["direct"]
+
+
+@pytest.mark.parametrize("name", ["direct", "keys"])
+def test_the_call_is_complete_on_both_sides(calls: dict[str, Call], name: str) -> None:
+    call = calls[name]
     assert call.ran.code == 0, call.ran.err
-    assert call.ran.document["outcomes"] == {"a001-S01-direct": "ANSWERED"}
+    assert call.session.outcome == "ANSWERED"
     counts = {name: call.statistics[f"{name}Call(C)"] for name in ("Incoming", "Outgoing", "Successful", "Failed")}
     assert counts == {"Incoming": "1", "Outgoing": "0", "Successful": "1", "Failed": "0"}
+
+
+def test_a_key_by_info_is_understood(calls: dict[str, Call]) -> None:
+    call = calls["keys"]
+    [pressed] = [event for event in call.session.timeline if event.kind == "pressed"]
+    request = call.session.instants.request
+    assert request is not None
+
+    assert pressed.data["digits"] == "0"
+    assert request.t == pressed.t == pytest.approx(call.line.happened("key", call.session), abs=0.1)
+    heard = min(event.t for event in call.session.timeline if event.kind == "message")
+    assert heard < pressed.t, "the way to a human begins once the line has spoken"
+
+
+def test_speech_that_nothing_tells_from_a_recording_is_a_doubtful_answer(calls: dict[str, Call]) -> None:
+    at = calls["keys"].session.instants
+    assert at.answer is not None
+    assert at.answer.confidence == 0.5
+    assert "it is not certain that a human answered" in calls["keys"].session.review
 
 
 def test_a_direct_line_is_asked_by_calling_and_rings_in_the_queue(call: Call) -> None:
@@ -228,7 +262,7 @@ def test_a_redirection_is_never_followed(refused: tuple[Ran, dict[str, dict[str,
 
     assert session.outcome == "NET_FAIL"
     [redirect] = [event for event in session.timeline if event.kind == "redirect"]
-    assert redirect.data["to"] == f"sip:110@127.0.0.1:{trap.getsockname()[1]}"
+    assert "sip:110@127.0.0.1" in redirect.data["to"], "it is known where the call was to go"
     assert statistics["forwarded"]["IncomingCall(C)"] == "1", "one call, not one more"
     with pytest.raises(BlockingIOError):
         trap.recv(1)
