@@ -86,18 +86,21 @@ def _mistakes(loaded: Loaded[Scenario]) -> Iterator[ScenarioError]:
             if phrase not in known:
                 cure = f"there are: {', '.join(known)}"
                 yield _problem(loaded, (group, index), f"{group} has no phrase '{phrase}'", cure)
+    asks = [step.ask for step in scenario.steps if step.ask]
+    # A script that asks nothing and presses keys: its facts are what the answer to the keys must contain.
+    by_keys = not asks and bool(scenario.facts) and any(step.dtmf for step in scenario.steps)
     for channel in scenario.channels:
         steps = scenario.steps_on(channel)
-        if not any(step.ask or step.human for step in steps):
+        if not any(step.ask or step.human or (step.dtmf and by_keys) for step in steps):
             cure = f"add an ask or human step with on: [{channel}], or take {channel} out of channels"
             yield _problem(loaded, ("channels",), f"the script has nothing to do on {channel}", cure)
         if channel == "chat" and any(step.dtmf for step in steps):
             index = next(n for n, step in enumerate(scenario.steps) if step.dtmf and "chat" in step.on)
             yield _problem(loaded, ("steps", index), "there are no keys to press in a chat", "add on: [voice]")
     yield from _repeated(loaded)
-    asked = {key for step in scenario.steps if step.ask for key in step.ask.facts}
+    asked = {key for ask in asks for key in ask.facts}
     for index, fact in enumerate(scenario.facts):
-        if fact.key not in asked:
+        if fact.key not in asked and not by_keys:
             cure = "name it under facts of an ask, or remove it"
             yield _problem(loaded, ("facts", index, "key"), f"no step asks for fact '{fact.key}'", cure)
 
