@@ -27,6 +27,7 @@ from scenarios.model import ChannelKind
 
 log = logging.getLogger(__name__)
 CALLS_PER_WORKER = 4  # the SIP stack's own limit a process
+SILENCE_S = 180.0
 CHATS_PER_WORKER = 20  # one browser carries so many on two cores (docs/chat.md)
 
 
@@ -37,6 +38,7 @@ class Limits:
     at_once: dict[ChannelKind, int]
     per_entry: dict[str, int]
     gap_s: float = 0.0
+    total: int | None = None  # the authorisation's ceiling on everything at once
 
 
 @dataclass
@@ -44,10 +46,13 @@ class _Books:
     """What is under way, and when each entry was last started."""
 
     running: dict[asyncio.Task[None], Assignment] = field(default_factory=dict)
+    lost: list[tuple[float, Assignment]] = field(default_factory=list)  # (until, ...): perhaps still up at the centre
     started: dict[str, float] = field(default_factory=dict)
 
     def room(self, job: Assignment, limits: Limits) -> bool:
-        attempts = [other.attempt for other in self.running.values()]
+        attempts = [other.attempt for other in (*self.running.values(), *(lost for _, lost in self.lost))]
+        if limits.total is not None and len(attempts) >= limits.total:
+            return False
         channels = Counter(attempt.channel for attempt in attempts)
         entries = Counter(attempt.entry for attempt in attempts)
         kind, entry = job.attempt.channel, job.attempt.entry
@@ -140,6 +145,11 @@ class _cluster:  # noqa: N801 - used as a function
             self.client = await Client(self.cluster or self.scheduler, asynchronous=True, set_as_default=False)
         except (OSError, TimeoutError) as error:
             raise ToolMissing(f"no Dask scheduler answers at {self.scheduler}: {error}") from error
+        workers = (await self.client.scheduler.identity())["workers"].values()
+        offered = {name for worker in workers for name in worker["resources"]}
+        if missing := [kind for kind in self.kinds if kind not in offered]:
+            await self.__aexit__()
+            raise ToolMissing(f"no worker offers {missing[0]}: start workers with --resources 'voice=4 chat=20'")
         return self.client
 
     async def __aexit__(self, *_: object) -> None:
@@ -180,13 +190,18 @@ async def _run(
     clock = Clock()
 
     async def one(job: Assignment) -> None:
-        end(job, await _hand_out(client, job, cache))
+        session = await _hand_out(client, job, cache)
+        if session.outcome is Outcome.LOST:  # its call may stay up until the centre notices: its place stays taken
+            books.lost.append((clock.monotonic() + job.limits.session_s, job))
+        end(job, session)
 
     try:
         while waiting or books.running:
             now = clock.monotonic()
+            books.lost = [(until, job) for until, job in books.lost if until > now]
             free = [job for job in waiting if books.room(job, limits)]
             pauses = [books.wait(job, limits, now) for job in free]
+            releases = [until - now for until, _ in books.lost]
             ready = next((job for job, pause in zip(free, pauses, strict=True) if pause == 0), None)
             if ready is not None:
                 waiting.remove(ready)
@@ -200,10 +215,10 @@ async def _run(
                     books.running[asyncio.create_task(one(ready))] = ready
                 continue
             if not books.running:
-                await asyncio.sleep(min(pauses))
+                await asyncio.sleep(min([*pauses, *releases]))
                 continue
             done, _ = await asyncio.wait(
-                books.running, timeout=min(pauses, default=None), return_when=asyncio.FIRST_COMPLETED
+                books.running, timeout=min([*pauses, *releases], default=None), return_when=asyncio.FIRST_COMPLETED
             )
             for task in done:
                 books.running.pop(task)
@@ -227,7 +242,8 @@ async def _hand_out(client: Any, job: Assignment, cache: Path) -> Session:
         resources={job.attempt.channel: 1},
     )
     try:
-        session: Session = await future
+        # A worker that says nothing for so long after the session's own limit is as good as dead.
+        session: Session = await asyncio.wait_for(future, job.limits.session_s + SILENCE_S)
         if session.outcome is Outcome.LOST:
             return _recovered(job, Outcome.LOST, session.reason)
         return session

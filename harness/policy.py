@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from harness.authorisation import Authorisation
 from harness.phone_number import never_dialled, normal, plain, refused_kind
-from probes.address import is_loopback
+from probes.address import host_of, is_loopback
 from scenarios.errors import PolicyRefused
 
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]"
@@ -57,6 +57,25 @@ def check_call(uri: str, authorisation: Authorisation | None, now: datetime) -> 
         raise PolicyRefused(f"Number {plain(uri)} is not in the authorisation of {signed.client}.")
     if match["host"].lower() not in {trunk.lower() for trunk in signed.trunks}:
         raise PolicyRefused(f"Trunk {match['host']} is not in the authorisation of {signed.client}.")
+
+
+def check_trunk(uri: str, authorisation: Authorisation | None, now: datetime) -> None:
+    """Lets a registration through, or refuses it: our own trunk is this machine, or named in the authorisation.
+
+    Args:
+        uri: the registrar, ``sip:HOST[:PORT]``.
+        authorisation: the client's permission.
+        now: an aware datetime.
+
+    Raises:
+        PolicyRefused: one sentence that says why.
+    """
+    host = host_of(uri)
+    if is_loopback(host):
+        return
+    signed = _in_force(authorisation, now, uri)
+    if host.lower() not in {trunk.lower() for trunk in signed.trunks}:
+        raise PolicyRefused(f"Trunk {_short(host)} is not in the authorisation of {signed.client}.")
 
 
 def check_chat(url: str, authorisation: Authorisation | None, now: datetime) -> None:

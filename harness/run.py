@@ -7,7 +7,7 @@ import os
 import platform
 import secrets
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -19,7 +19,7 @@ from harness.authorisation import Authorisation, load_authorisation
 from harness.dispatch import Limits as DispatchLimits
 from harness.dispatch import dispatch
 from harness.plan import LoadedPlan, PlannedAttempt, expand, load_plan
-from harness.policy import check_call, check_chat
+from harness.policy import check_call, check_chat, check_trunk
 from harness.progress import Board
 from harness.sandbox.centre import Centre
 from probes.address import host_of, is_loopback
@@ -121,13 +121,15 @@ def conclude(folder: RunFolder, sessions: Sequence[Session], lang: Lang, today: 
     card = score(metrics, load_scheme(SCHEME), today=today or datetime.now(UTC).date())
     folder.write_scorecard(card)
     page = report.write(folder, lang)
-    shortfalls = _shortfalls(sessions)
+    shortfalls = _shortfalls(sessions, folder.info().planned)
     return Finished(folder, list(sessions), metrics, card, page, 1 if shortfalls else 0, shortfalls)
 
 
-def _shortfalls(sessions: Iterable[Session]) -> list[str]:
+def _shortfalls(sessions: Sequence[Session], planned: int) -> list[str]:
     """Says in one sentence each what was not measured; empty means the run is complete."""
     found = []
+    if len(sessions) < planned:
+        found.append(f"{planned - len(sessions)} of {planned} planned attempts left no session: the run was cut off")
     by_kind: dict[str, list[Session]] = {}
     for session in sessions:
         by_kind.setdefault(session.attempt.channel, []).append(session)
@@ -184,6 +186,9 @@ def _permit(
         return
     line = target.lines[entry]
     check_call(line.uri, authorisation, now)
+    registrar = None if line.account is None else line.account.registrar
+    if registrar is not None:
+        check_trunk(registrar, authorisation, now)
     if is_loopback(host_of(line.uri)) or (authorisation is not None and authorisation.tts_consent):
         return
     recorded = folder / (target.recordings or "recordings") / scenario.id
@@ -237,11 +242,12 @@ async def _carry_out(
         ceiling = None if authorisation is None else authorisation.max_at_once
         limits = DispatchLimits(
             at_once={
-                "voice": at_once.voice if ceiling is None else min(at_once.voice, ceiling),
-                "chat": at_once.chat if ceiling is None else min(at_once.chat, ceiling),
+                "voice": at_once.voice,
+                "chat": at_once.chat,
             },
             per_entry={name: entry.channels for name, entry in (target.target.lines | target.target.chats).items()},
             gap_s=plan.plan.gap_s,
+            total=ceiling,
         )
         sessions: list[Session] = []
         with Board(attempts, console, request.lang) as board:

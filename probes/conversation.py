@@ -7,6 +7,7 @@ path out, so a call never stays up because something went wrong.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -76,6 +77,7 @@ class Conversation:
         self._news = asyncio.Event()
         self._ended: Event | None = None
         self._unsafe: str | None = None
+        self._broken: BaseException | None = None
         self._state: State | None = None
 
     async def run(self, anchor: Anchor) -> Told:
@@ -87,6 +89,7 @@ class Conversation:
                 self._enter("dialling")
                 await self.channel.open(anchor)
                 pump = asyncio.create_task(self._listen())
+                pump.add_done_callback(self._pump_ended)
                 stop = await self._walk()
         except TimeoutError:
             stop = _Stop(f"the session's limit of {self.limits.session_s:g} s was reached")
@@ -111,14 +114,16 @@ class Conversation:
             self._take(event)
 
     async def _drain(self, pump: asyncio.Task[None]) -> None:
-        try:
-            async with asyncio.timeout(5):
-                await pump
-        except TimeoutError:
-            log.error("the channel's events did not end after close")
-        except Exception as error:
-            self.review.append(f"events were cut short: {error}")
-        self._take_none()
+        _, late = await asyncio.wait({pump}, timeout=5)
+        if late:
+            pump.cancel()
+            self._broken = self._broken or HarnessFault("the channel's events did not end after it was closed")
+
+    def _pump_ended(self, pump: asyncio.Task[None]) -> None:
+        if not pump.cancelled() and pump.exception() is not None:
+            self._broken = pump.exception()
+            log.error("events of the channel", exc_info=self._broken)
+        self._news.set()
 
     def _take(self, event: Event) -> None:
         before = self.instants
@@ -143,15 +148,16 @@ class Conversation:
             self._enter("queue")
         elif self._reached():
             self._enter("menu")
-        self._take_none()
-
-    def _take_none(self) -> None:
         self._news.set()
 
     def _hear(self, event: Event) -> None:
         speaker, text = event.data["speaker"], event.data.get("text")
         if speaker == "system":
             return
+        if text is not None:
+            for word in self.scenario.safety.stop_words:
+                if word.in_(self.lang).casefold() in text.casefold():
+                    self._unsafe = word.in_(self.lang)
         if event.data.get("revision", 0) > 0:  # a message that was changed after it had settled
             for known in self.heard:
                 if known.id == event.data.get("id"):
@@ -163,10 +169,6 @@ class Conversation:
             if event.t >= turn.at:
                 turn.replies.append(reply)
                 break
-        if text is not None:
-            for word in self.scenario.safety.stop_words:
-                if word.in_(self.lang) in text:
-                    self._unsafe = word.in_(self.lang)
 
     def _enter(self, state: State) -> None:
         order: tuple[State, ...] = ("dialling", "ringing", "menu", "queue", "talking", "done")
@@ -186,16 +188,25 @@ class Conversation:
         """Returns the first value of ``ready`` that is not None, or None after ``seconds`` or when the far end left."""
         try:
             async with asyncio.timeout(max(0.0, seconds)):
-                while (value := ready()) is None:
+                while True:
+                    self._heed()
+                    if (value := ready()) is not None:
+                        return value
                     if self._ended is not None:
                         return None
-                    if self._unsafe is not None:
-                        raise _Stop(f"SAFETY: the far end said “{self._unsafe}”")
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:
             return None
-        return value
+
+    def _heed(self) -> None:
+        """Stops at once if something unsafe was said, or if we are deaf."""
+        if self._unsafe is not None:
+            reason = f"SAFETY: the far end said “{self._unsafe}”"
+            self.review.append(reason)
+            raise _Stop(reason)
+        if self._broken is not None:
+            raise HarnessFault(str(self._broken))
 
     # ---- the walk
 
@@ -203,12 +214,13 @@ class Conversation:
         try:
             await self._be_reached()
             for step in self.scenario.steps_on(self.channel.kind):
-                await self._step(step)
+                self._heed()
                 if self._ended is not None:
-                    raise _Stop(
-                        f"the far end ended the session ({self._ended.data.get('cause', '')})".replace(" ()", "")
-                    )
-            await self._say_goodbye()
+                    cause = self._ended.data.get("cause", "")
+                    raise _Stop(f"the far end ended the session ({cause})".replace(" ()", ""))
+                await self._step(step)
+            if self._ended is None:
+                await self._say_goodbye()
         except _Stop as stop:
             return stop
         return _Stop("")
@@ -219,7 +231,9 @@ class Conversation:
             return
         if await self._until(lambda: True if self._reached() else None, self.limits.ring_s) is None:
             if self._ended is not None:
-                raise _Stop(f"not connected: {self._ended.data.get('cause', 'ended')}", Outcome.NET_FAIL)
+                ours = self._ended.data.get("code") in (401, 407)  # our own trunk does not know us
+                outcome = Outcome.INVALID if ours else Outcome.NET_FAIL
+                raise _Stop(f"not connected: {self._ended.data.get('cause', 'ended')}", outcome)
             raise _Stop(f"no answer within {self.limits.ring_s:g} s", Outcome.NET_FAIL)
 
     async def _step(self, step: Step) -> None:
@@ -228,13 +242,12 @@ class Conversation:
         elif step.ask is not None:
             await self._ask(step.ask)
         elif step.dtmf is not None:
-            await self._after(step.after, since=self._now() - 1e-3 if self._pressed_before() else 0.0)
+            pressed_before = [event.t for event in self.timeline if event.kind == "pressed"]
+            await self._after(step.after, since=max(pressed_before, default=0.0))
             self.turns.append(Turn("dtmf", self._facts_of_keys(), at=self._now()))
             pressed = await self._press(step.dtmf)
             await self._until(self._reply_after(pressed.start), self.limits.reply_s)
-
-    def _pressed_before(self) -> bool:
-        return any(event.kind == "pressed" for event in self.timeline)
+            self.turns[-1].waited = True
 
     def _facts_of_keys(self) -> tuple[str, ...]:
         """Facts that no question asks for are what a self-service answer must contain."""
@@ -369,7 +382,7 @@ class Conversation:
 
         def ready() -> Event | None:
             for event in reversed(self.timeline):
-                if event.kind == "message" and event.t >= t and event.data["speaker"] != "system":
+                if event.kind == "message" and event.t > t and event.data["speaker"] != "system":
                     return None if self._is_acknowledgement(event) else event
             return None
 
@@ -386,18 +399,32 @@ class Conversation:
     async def _ask(self, ask: Ask) -> None:
         self.turns.append(Turn(ask.id, ask.facts, at=self._now()))
         said = await self._say(ask.say.in_(self.lang), ask.id)
-        if await self._until(self._reply_after(said.start), self.limits.reply_s) is None and self._ended is None:
+        reply = await self._until(self._reply_after(said.start), self.limits.reply_s)
+        self.turns[-1].waited = True
+        if reply is None and self._ended is None:
             self.review.append(f"no reply to “{ask.id}” within {self.limits.reply_s:g} s")
 
     async def _say_goodbye(self) -> None:
         self.turns.append(Turn("farewell", (), at=self._now()))
-        said = await self._say(self.scenario.farewell.in_(self.lang), "farewell")
-        await self._until(self._reply_after(said.start), GOODBYE_S)
+        with contextlib.suppress(FarEndFault):  # hanging up on our goodbye is no fault
+            said = await self._say(self.scenario.farewell.in_(self.lang), "farewell")
+            await self._until(self._reply_after(said.start), GOODBYE_S)
 
     # ---- what it comes to
 
     def _told(self, stop: _Stop) -> Told:
         self.instants = find(self.timeline)
+        kinds = {event.kind for event in self.timeline}
+        if self._ended is not None and self._ended.data.get("fault") == "harness":
+            stop = _Stop(f"our own side ended the session: {self._ended.data['cause']}", Outcome.INVALID)
+        elif self._broken is not None:
+            stop = _Stop(f"harness: {type(self._broken).__name__}: {self._broken}", Outcome.INVALID)
+        elif "no_audio" in kinds and self.instants.answer is None:
+            stop = _Stop("not a sound reached us: check our own NAT, firewall and codecs", Outcome.INVALID)
+        elif stop.outcome is not None and self.instants.answer is not None:
+            # Known only once it was over, from a fraction of a word: for a person to decide.
+            self.instants = self.instants.model_copy(update={"answer": None, "first_word": None})
+            self.review.append("speech began just before the end: a human may have answered")
         return Told(self._outcome(stop), stop.reason, self.timeline, self.instants, self.turns, self.heard, self.review)
 
     def _outcome(self, stop: _Stop) -> Outcome:

@@ -32,6 +32,7 @@ class Turn:
     ask: str
     facts: tuple[str, ...]
     at: float = 0.0
+    waited: bool = False  # the reply came, or was not given in time; False: we stopped waiting for other reasons
     replies: list[Reply] = field(default_factory=list)
 
 
@@ -61,8 +62,9 @@ def judge(
         for fact in scenario.facts
         if fact.key not in asked and fact.key in answers
     ]
-    phrases = [_must(pid, lang, heard) for pid in scenario.must] + [
-        _must_not(pid, lang, heard) for pid in scenario.must_not
+    spoken = [reply for reply in heard if reply.speaker in ("agent", "bot")]  # a recording has no manners to judge
+    phrases = [_must(pid, lang, spoken) for pid in scenario.must] + [
+        _must_not(pid, lang, spoken) for pid in scenario.must_not
     ]
     return Judgement(resolution=_resolution(facts, scenario.resolve.facts), by=by, facts=facts, phrases=phrases)
 
@@ -85,6 +87,8 @@ def _fact(key: str, critical: bool, turn: Turn, answer: FactAnswer | None) -> Fa
         return verdict("pass", "said: " + ", ".join(right))
     if len(texts) < len(turn.replies):
         return verdict("unknown", "heard but not transcribed")
+    if not turn.waited and not texts:
+        return verdict("unknown", "we stopped before a reply was due")
     return verdict("fail", "not said" if texts else "no reply")
 
 

@@ -67,9 +67,13 @@ async def run(job: Assignment, equipment: Equipment, on_state: Callable[[State],
         session.outcome = Outcome.NET_FAIL if isinstance(error, FarEndFault) else Outcome.INVALID
     except Exception as error:
         log.exception("attempt %s", job.attempt.id)
+        session.outcome = Outcome.INVALID
         session.reason = f"harness: {type(error).__name__}: {error}"
-    if channel is not None:
-        session.evidence = [_evidence(path, kind) for path, kind in channel.files() if path.exists()]
+    for path, kind in channel.files() if channel is not None else []:
+        try:
+            session.evidence.append(_evidence(path, kind))
+        except OSError as error:
+            session.review.append(f"evidence {path.name} cannot be read: {error.strerror}")
     return session
 
 

@@ -27,6 +27,9 @@ PromptRole = Literal[
 ]
 
 
+Codec = Literal["PCMA", "PCMU", "G722", "GSM", "iLBC", "speex"]  # what the SIP stack can speak
+
+
 class ReachStep(Strict):
     """One step of the way to a human: press keys or say words, once the far end has said ``after``."""
 
@@ -60,7 +63,7 @@ class Line(Strict):
     transport: Literal["udp", "tcp", "tls"] = "udp"
     srtp: bool = False
     dtmf: Literal["rfc4733", "info"] = "rfc4733"
-    codecs: tuple[str, ...] = ("PCMA", "PCMU")
+    codecs: tuple[Codec, ...] = Field(default=("PCMA", "PCMU"), min_length=1)
     channels: int = Field(default=1, ge=1, description="at most so many of our calls at once on this line")
     to_human: tuple[ReachStep, ...] = ()
     account: Account | None = None

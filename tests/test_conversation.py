@@ -138,6 +138,56 @@ def test_faults_of_the_far_end_and_of_ours_are_told_apart() -> None:
     assert hold(ScriptedChannel("voice", [], [], ValueError("a bug"))).outcome is Outcome.INVALID
 
 
+def test_what_our_own_side_ends_counts_for_nobody() -> None:
+    stopped = [*prompt("transfer"), (5.0, at("ended", by="us", cause="200 OK", fault="harness"))]
+    assert hold(ScriptedChannel("voice", ANSWERED, [stopped])).outcome is Outcome.INVALID
+    unknown_to_the_trunk = [(0.1, at("ended", by="far", cause="401 Unauthorized", code=401))]
+    assert hold(ScriptedChannel("voice", unknown_to_the_trunk, [])).outcome is Outcome.INVALID
+    silent = [(0.1, at("connected")), (1.0, at("no_audio"))]
+    assert hold(ScriptedChannel("voice", silent, [])).outcome is Outcome.INVALID
+
+
+def test_an_ear_that_fails_makes_the_session_invalid_at_once() -> None:
+    def fails(_now: float) -> Event:
+        return Event(kind="message", t=0.0, method="voice", data={})  # no speaker: the engine cannot take it
+
+    told = hold(ScriptedChannel("voice", [*ANSWERED, (0.5, fails)], []))
+
+    assert told.outcome is Outcome.INVALID
+    assert "KeyError" in told.reason
+
+
+def test_half_a_word_at_the_limit_is_no_answer_but_for_review() -> None:
+    class LateWord(ScriptedChannel):
+        async def close(self) -> None:
+            self._queue.put_nowait(Event(kind="speech", t=self.now() - 0.4, method="voice"))
+            await super().close()
+
+    told = hold(LateWord("voice", ANSWERED, [[*prompt("transfer"), (0.2, at("music"))]]))
+
+    assert told.outcome is Outcome.LIMIT
+    assert told.instants.answer is None
+    assert any("may have answered" in doubt for doubt in told.review)
+
+
+def test_hanging_up_on_our_goodbye_is_no_failure() -> None:
+    ready = [(0.5, at("widget_ready", "dom")), (0.5, lambda now: written(now, "bot", "您好"))]
+    answer = [(1.0, lambda now: written(now, "bot", "免费"))]
+    told = hold(ScriptedChannel("chat", ready, [answer, answer, BYE]), "S01", ())
+
+    assert told.outcome is Outcome.IVR_SERVED
+
+
+def test_an_unsafe_word_in_a_prompt_reply_stops_before_the_next_question() -> None:
+    ready = [(0.5, at("widget_ready", "dom")), (0.5, lambda now: written(now, "bot", "您好"))]
+    channel = ScriptedChannel("chat", ready, [[(1.0, lambda now: written(now, "bot", "请立即报警"))]])
+    told = hold(channel, "S01", ())
+
+    assert len(channel.said) == 1
+    assert told.reason.startswith("SAFETY")
+    assert told.reason in told.review
+
+
 def test_a_chat_bot_hands_over_to_a_human() -> None:
     def bot(text: str) -> list[Any]:
         return [(1.0, lambda now: written(now, "bot", text))]

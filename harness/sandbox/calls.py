@@ -137,12 +137,17 @@ class Call:
         noise = np.random.default_rng(self.random.randrange(1 << 30)).normal(0, 12, 2 * RATE)
         self.leg.mouth.floor(noise.astype(np.int16))
 
+    async def choose_agent(self) -> None:
+        """Decides who will answer and what they will say first, before the moment itself."""
+        self.agent = self.random.choice(self.desk.agents).today(self.random)
+        self.greeting = await self._voice(
+            self.desk.speaker(self.agent), self.agent.greeting(self.desk.lang, self.random)
+        )
+
     async def talk(self) -> None:
         """The agent greets, listens until the caller pauses, answers, and says goodbye."""
-        agent = self.random.choice(self.desk.agents)
+        agent, greeting, lang = self.agent, self.greeting, self.desk.lang
         speaker = self.desk.speaker(agent)
-        lang = self.desk.lang
-        greeting = await self._voice(speaker, agent.greeting(lang, self.random))
         await asyncio.sleep(self.random.uniform(0.3, 0.8))
         await self.play(greeting, "first_word", agent=agent.number).done
         errand = self.random.choice(list(self.desk.knowledge.root.values()))
@@ -199,6 +204,7 @@ async def hotline(call: Call) -> None:
     if key is None:
         await call.recording("goodbye")
         return
+    await call.choose_agent()
     wait = 0.0 if call.random.random() < 0.3 else call.random.uniform(4, 16)
     await call.queue(wait)
     await call.ring_agent(call.random.uniform(1.2, 6.5))
@@ -220,6 +226,7 @@ async def never_answers(call: Call) -> None:
 
 async def early_media(call: Call) -> None:
     """95004: the queue is heard before the call is answered; 200 comes with the agent."""
+    await call.choose_agent()
     await call.leg.answer(183)
     await call.recording("queue-1", "queue")
     await call.hold(call.random.uniform(4, 9))

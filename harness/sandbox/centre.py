@@ -66,6 +66,7 @@ class Centre:
     async def start(self) -> Path:
         """Starts every process and returns the target file."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.truth.unlink(missing_ok=True)  # one log, one run of the centre
         recordings = self.folder / "recordings"
         prompts = await asyncio.to_thread(render_recordings, recordings, self.lang, self.cache) if self.voice else ()
         shared = ["--truth", str(self.truth), "--seed", str(self.seed), "--lang", self.lang]

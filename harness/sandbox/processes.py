@@ -52,6 +52,7 @@ class Child:
         Raises:
             HarnessFault: it ended, or said nothing within ``patience`` seconds.
         """
+        self.port_file.unlink(missing_ok=True)  # an earlier sandbox's, in the same folder
         with self.log.open("ab") as out:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", self.module, "--port-file", str(self.port_file), *self.arguments,

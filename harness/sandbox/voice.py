@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import logging
 import os
@@ -21,7 +20,7 @@ from probes.speaking.music import hold_music
 from probes.speaking.speaker import Speaker
 from probes.voice.leg import Leg, Trunk
 from probes.voice.pjsip import Endpoint
-from scenarios.errors import FarEndFault
+from scenarios.errors import ProbeFault
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +54,7 @@ class VoiceCentre:
 
     async def _serve(self, leg: Leg, name: str) -> None:
         number = leg.number.removeprefix("sip:").split("@")[0]
-        call = Call(leg, self.desk, name, Random(f"{self.seed}:{self.name}:{self._count}"))
+        call = Call(leg, self.desk, name, Random(f"{self.seed}:{name}"))
         call.log("invite", number=number)
         script = NUMBERS.get(number)
         following = asyncio.create_task(call.follow())
@@ -65,13 +64,12 @@ class VoiceCentre:
                 await leg.hang_up(404)
             else:
                 await asyncio.wait({running, following}, return_when=asyncio.FIRST_COMPLETED)
-                if running.done() and not isinstance(running.exception(), FarEndFault | None):
+                if running.done() and not isinstance(running.exception(), ProbeFault | None):
                     log.error("call %s: %r", name, running.exception())
         finally:
             if running is not None:
                 running.cancel()
-                with contextlib.suppress(asyncio.CancelledError, FarEndFault):
-                    await running
+                await asyncio.gather(running, return_exceptions=True)
             leg.mouth.stop()
             await leg.hang_up()
             await following

@@ -6,7 +6,7 @@ a greeting anew for each call, so no two greetings are the same audio.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -104,6 +104,11 @@ class Agent:
 
     number: str
     voice: Voice
+
+    def today(self, random: Random) -> Agent:
+        """Returns the agent as they speak in one call: nobody says the same words twice in quite the same way."""
+        wpm = self.voice.wpm + random.randint(-9, 9)
+        return replace(self, voice=replace(self.voice, wpm=wpm, pitch=self.voice.pitch + random.randint(-9, 9)))
 
     def greeting(self, lang: Lang, random: Random) -> str:
         """Words a greeting."""

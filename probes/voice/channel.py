@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +21,7 @@ from probes.voice.leg import Leg, Signal, Trunk
 from probes.voice.pjsip import Endpoint
 from scenarios.errors import FarEndFault
 
+log = logging.getLogger(__name__)
 SIGNAL_U = 0.005  # callback stamps: p95 below 5 ms with a busy process (docs/voice.md)
 KEY_S = 0.32  # one key: 160 ms of tone and as much pause
 
@@ -38,13 +40,16 @@ class VoiceChannel:
         self._leg: Leg | None = None
         self._recording: Recording | None = None
         self._signals: asyncio.Task[None] | None = None
-        self._closed = False
+        self._closed = self._deaf = self._connected = False
+        self._silent = True  # not one sample of the far end has been other than zero
 
     async def open(self, anchor: Anchor) -> None:
         """Dials. Returns when the INVITE has gone out; everything else comes as events."""
         self._origin = anchor.monotonic
         self._recording = Recording(self.folder / "call.wav", self._origin)
-        self._leg, dialled = await self.endpoint.call(self.line.uri, self.trunk, self.line.codecs, self._pump)
+        self._leg = self.endpoint.leg(self.line.uri)  # known before it is dialled, so that it can always be hung up
+        self._leg.listen(self._pump)
+        dialled = await self.endpoint.dial(self._leg, self.trunk, self.line.codecs)
         self._put(Event(kind="dialled", t=dialled - self._origin, method="callback", u=SIGNAL_U))
         self._signals = asyncio.create_task(self._follow(self._leg))
 
@@ -89,8 +94,10 @@ class VoiceChannel:
         finally:
             self._pump()
             now = asyncio.get_running_loop().time()
-            for event in self.ear.finish(now - self._origin):
+            for event in [] if self._deaf else self.ear.finish(now - self._origin):
                 self._put(event)
+            if self._connected and self._silent:
+                self._put(Event(kind="no_audio", t=now - self._origin, method="harness"))
             if self._recording is not None:
                 self._recording.close(now)
             for at, seconds in self._leg.frames.stalls if self._leg is not None and self._leg.frames else []:
@@ -119,16 +126,29 @@ class VoiceChannel:
     def _put_signal(self, signal: Signal) -> None:
         t = signal.t - self._origin
         if signal.kind == "ended":
-            data = {"by": signal.data["by"], "cause": f"{signal.data['code']} {signal.data['reason']}"}
-            if "fault" in signal.data:
-                data["fault"] = signal.data["fault"]
+            data: dict[str, Any] = {key: signal.data[key] for key in ("by", "code", "fault") if key in signal.data}
+            data["cause"] = f"{signal.data['code']} {signal.data['reason']}"
             self._pump()  # what was heard before the end is told before the end
             self._put(Event(kind="ended", t=t, method="callback", u=SIGNAL_U, data=data))
         elif signal.kind != "media":
+            self._connected = self._connected or signal.kind == "connected"
             self._put(Event(kind=signal.kind, t=t, method="callback", u=SIGNAL_U, data=signal.data))
 
     def _pump(self) -> None:
-        """Takes the frames that have come in: onto the recording, and the far end's into the ear."""
+        """Takes the frames that have come in; a fault in there ends the session instead of leaving us deaf."""
+        if self._deaf:
+            return
+        try:
+            self._take_frames()
+        except Exception as error:
+            log.exception("hearing")
+            self._deaf = True
+            data = {"by": "us", "fault": "harness", "cause": f"hearing failed: {type(error).__name__}: {error}"}
+            now = asyncio.get_running_loop().time() - self._origin
+            self._put(Event(kind="ended", t=now, method="harness", data=data))
+
+    def _take_frames(self) -> None:
+        """Puts both sides onto the recording, and the far end's into the ear."""
         frames = self._leg.frames if self._leg is not None else None
         if frames is None or self._recording is None:
             return
@@ -141,5 +161,6 @@ class VoiceChannel:
         while frames.spoken:
             self._recording.own(*frames.spoken.popleft())
         if first is not None:
+            self._silent = self._silent and not any(block)
             for event in self.ear.push(first, np.frombuffer(bytes(block), "<i2")):
                 self._put(event)

@@ -76,7 +76,8 @@ class Leg:
         """Ends the call and waits until it has ended. Safe to call twice."""
         self.hung_up = True
         if not self.ended.is_set():
-            await self.endpoint.hang_up(self, code)
+            if not await self.endpoint.hang_up(self, code):
+                return
             try:
                 async with asyncio.timeout(5):
                     await self.ended.wait()

@@ -32,9 +32,10 @@ import pjsua2._pjsua2 as native
 from probes.voice.audio import FRAME_BYTES, RATE, FrameLog, Mouth
 from probes.voice.layout import content_of, hurry, keep_every_frame
 from probes.voice.leg import Leg, Signal, Trunk
-from scenarios.errors import FarEndFault, HarnessFault
+from scenarios.errors import FarEndFault, HarnessFault, ProbeFault
 
 CALLS_PER_PROCESS = 4
+TOO_MANY = 70010  # PJ_ETOOMANY
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -199,37 +200,50 @@ class Endpoint:
         """Opens ``trunk`` for incoming calls; returns ``host:port``."""
         return await self.do(lambda: str(self._ep.transportGetInfo(self._account(trunk).transport).localName))
 
-    async def call(
-        self, uri: str, trunk: Trunk, codecs: tuple[str, ...], wake: Callable[[], None]
-    ) -> tuple[Leg, float]:
-        """Dials ``uri``; returns the leg and the instant before the INVITE was handed to the stack.
+    def leg(self, uri: str) -> Leg:
+        """Returns a leg that has not been dialled yet."""
+        return Leg(self, uri)
+
+    async def dial(self, leg: Leg, trunk: Trunk, codecs: tuple[str, ...]) -> float:
+        """Sends the INVITE; returns the instant before it was handed to the stack.
+
+        Waits for a slot if all are taken: the stack keeps a call's slot until its BYE is confirmed.
 
         Raises:
-            FarEndFault: the stack refused the URI or found no route.
-            HarnessFault: this process has no call slot left.
+            HarnessFault: the stack refused (URI, account, transport), or no slot became free.
         """
-        leg = Leg(self, uri)
-        leg.listen(wake)
 
-        def dial() -> float:
-            if len(self._calls) >= CALLS_PER_PROCESS:
-                raise HarnessFault(f"a process carries {CALLS_PER_PROCESS} calls and all are taken")
+        def invite() -> float | None:
+            if leg.hung_up:
+                raise HarnessFault("hung up before it was dialled")
             account = self._account(trunk)
             self._prefer(codecs)
             call = _Call(self, account, leg)
             self._calls[leg.id] = call
             now = time.monotonic()
             try:
-                call.makeCall(uri, _param())
-            except BaseException:
+                call.makeCall(leg.number, _param())
+            except pj.Error as error:
                 self._calls.pop(leg.id, None)
+                if error.status == TOO_MANY:
+                    return None
                 raise
             return now
 
-        return leg, await self.do(dial)
+        for _ in range(350):
+            if (dialled := await self.do(invite)) is not None:
+                return dialled
+            await asyncio.sleep(0.1)
+        raise HarnessFault(f"all {CALLS_PER_PROCESS} call slots of this process stayed taken for 35 s")
 
     async def do(self, job: Callable[[], T]) -> T:
-        """Runs ``job`` on the owner thread and returns its result; pj errors come back as FarEndFault."""
+        """Runs ``job`` on the owner thread and returns its result.
+
+        Raises:
+            HarnessFault: the stack refused, or does not run. What the far end refuses comes as a signal, never here.
+        """
+        if not self._running:
+            raise HarnessFault("the SIP stack does not run")
         done: Future[T] = Future()
 
         def run() -> None:
@@ -238,7 +252,7 @@ class Endpoint:
             try:
                 done.set_result(job())
             except pj.Error as error:
-                done.set_exception(FarEndFault(describe(error)))
+                done.set_exception(HarnessFault(describe(error)))
             except BaseException as error:
                 done.set_exception(error.with_traceback(None))  # a traceback would keep pj objects alive
 
@@ -249,7 +263,8 @@ class Endpoint:
         """Runs ``job`` with the leg's native call on the owner thread.
 
         Raises:
-            FarEndFault: the call has ended, or the stack refused.
+            FarEndFault: the call has ended.
+            HarnessFault: the stack refused.
         """
 
         def run() -> T:
@@ -276,12 +291,14 @@ class Endpoint:
 
         return await self.on_call(leg, send)
 
-    async def hang_up(self, leg: Leg, code: int) -> None:
-        """Sends BYE, CANCEL or a final response; a call already gone is no error."""
+    async def hang_up(self, leg: Leg, code: int) -> bool:
+        """Sends BYE, CANCEL or a final response; returns whether there was a call to end."""
         try:
             await self.on_call(leg, lambda call: call.hangup(_param(code)))
-        except FarEndFault as fault:
+            return True
+        except ProbeFault as fault:
             log.debug("hang-up: %s", fault)
+            return False
 
     # ---- owner thread only from here on
 
