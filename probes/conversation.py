@@ -251,7 +251,8 @@ class Conversation:
 
     def _facts_of_keys(self) -> tuple[str, ...]:
         """Facts that no question asks for are what a self-service answer must contain."""
-        asked = {key for step in self.scenario.steps if step.ask for key in step.ask.facts}
+        steps = self.scenario.steps_on(self.channel.kind)
+        asked = {key for step in steps if step.ask for key in step.ask.facts}
         return tuple(fact.key for fact in self.scenario.facts if fact.key not in asked)
 
     async def _press(self, digits: str) -> Said:
@@ -301,7 +302,7 @@ class Conversation:
             if last:
                 self._request(said.start, "callback" if way.press is not None else said.method)
         if not self.to_human:  # a direct line: calling is asking
-            self._request(0.0, "callback")
+            self._request(next((e.t for e in self.timeline if e.kind == "dialled"), 0.0), "callback")
         await self._wait_in_queue()
 
     def _request(self, t: float, method: str) -> None:

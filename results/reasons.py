@@ -40,6 +40,8 @@ _CHINESE: tuple[tuple[str, str], ...] = (
         r"本机过忙：音频时钟停顿\1次，最长\2秒，时间可能偏晚",
     ),
     (r"SAFETY: the far end said “(.*)”", r"安全终止：对方说到“\1”"),
+    (r"not a sound reached us: (.*)", "我方未收到任何音频：请检查本方网络、防火墙和编解码"),
+    (r"speech began just before the end: a human may have answered", "结束前刚出现人声：可能已有人工接听，需复核"),
     (r"the call has ended", "通话已结束"),
     (r"the far end hung up while we spoke", "我方说话时对方挂机"),
 )

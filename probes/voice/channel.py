@@ -41,7 +41,6 @@ class VoiceChannel:
         self._recording: Recording | None = None
         self._signals: asyncio.Task[None] | None = None
         self._closed = self._deaf = self._connected = False
-        self._silent = True  # not one sample of the far end has been other than zero
 
     async def open(self, anchor: Anchor) -> None:
         """Dials. Returns when the INVITE has gone out; everything else comes as events."""
@@ -96,7 +95,7 @@ class VoiceChannel:
             now = asyncio.get_running_loop().time()
             for event in [] if self._deaf else self.ear.finish(now - self._origin):
                 self._put(event)
-            if self._connected and self._silent:
+            if self._connected and self._leg is not None and not self._leg.packets:
                 self._put(Event(kind="no_audio", t=now - self._origin, method="harness"))
             if self._recording is not None:
                 self._recording.close(now)
@@ -161,6 +160,5 @@ class VoiceChannel:
         while frames.spoken:
             self._recording.own(*frames.spoken.popleft())
         if first is not None:
-            self._silent = self._silent and not any(block)
             for event in self.ear.push(first, np.frombuffer(bytes(block), "<i2")):
                 self._put(event)

@@ -49,6 +49,7 @@ class Leg:
         self.frames: FrameLog | None = None
         self.ended = asyncio.Event()
         self.hung_up = False
+        self.packets = 0  # of audio received, counted when a stream ends
 
     def listen(self, wake: Callable[[], None]) -> FrameLog:
         """Starts keeping frames both ways; ``wake`` is called on the loop every 100 ms of audio."""

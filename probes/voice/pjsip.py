@@ -136,6 +136,14 @@ class _Call(pj.Call):  # type: ignore[misc]
                 self.leg.post(Signal(now, "media"))
 
     @_guard
+    def onStreamDestroyed(self, _now: float, prm: Any) -> None:  # noqa: N802
+        # Each parent is held: a chain of temporaries is use after free.
+        stat = self.getStreamStat(prm.streamIdx)
+        rtcp = stat.rtcp
+        received = rtcp.rxStat
+        self.leg.packets += received.pkt
+
+    @_guard
     def onDtmfDigit(self, now: float, prm: Any) -> None:  # noqa: N802
         self.leg.post(Signal(now, "dtmf", {"digit": prm.digit}))
 
@@ -149,7 +157,7 @@ class _Call(pj.Call):  # type: ignore[misc]
             self.leg.post(Signal(time.monotonic(), "redirect", {"to": prm.targetUri}))
         except BaseException as error:
             log.error("redirect: %s", describe(error))
-        return int(pj.PJSIP_REDIRECT_STOP)
+        return int(pj.PJSIP_REDIRECT_REJECT)
 
 
 class _Account(pj.Account):  # type: ignore[misc]
