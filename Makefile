@@ -21,7 +21,9 @@ sandbox: setup ## run the sandbox centre until Ctrl-C
 
 test: ## all tests
 	@sh harness/setup.sh test
-	@$(PY) -m pytest -n 2 --dist loadgroup -m 'not soak'
+	@$(PY) -m pytest -n 2 --dist loadgroup -m 'not soak and not realtime and not alone'
+	@$(PY) -m pytest -m alone
+	@$(PY) -m pytest -n 2 --dist loadgroup -m realtime
 
 soak: ## long runs
 	@sh harness/setup.sh test

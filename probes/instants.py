@@ -18,7 +18,8 @@ GREETING_DELAY_S = 0.5
 GREETING_DELAY_U = 0.3
 # A mark of connection counts if the first word follows it this closely.
 MARK_TO_WORD_S = 2.5
-MARKS = frozenset({"connected", "tone", "tone_end", "prompt", "prompt_end", "music", "music_end"})
+MARKS = frozenset({"connected", "line_open", "tone", "tone_end", "prompt", "prompt_end", "music", "music_end"})
+OPEN_BEFORE_WORD_S = 0.15  # closer than this, the "open line" is the word itself
 EARLY = 0.1  # stamps of different methods may disagree by so much
 
 
@@ -109,7 +110,9 @@ def _connection(timeline: Sequence[Event], word: Instant, request: float) -> Ins
     near = [
         e
         for e in timeline
-        if e.kind in MARKS and max(request, word.t - MARK_TO_WORD_S) - EARLY <= e.t <= word.t + EARLY
+        if e.kind in MARKS
+        and (e.kind != "line_open" or e.t < word.t - OPEN_BEFORE_WORD_S)
+        and max(request, word.t - MARK_TO_WORD_S) - EARLY <= e.t <= word.t + EARLY
     ]
     announced = [e for e in near if e.kind == "prompt" and e.data.get("role") == "agent_id"]
     last = max(near, key=lambda e: (e.t, e.kind in ("tone", "prompt", "music")), default=None)
@@ -117,7 +120,9 @@ def _connection(timeline: Sequence[Event], word: Instant, request: float) -> Ins
     if mark is None:
         return guess
     latest = float(mark.data.get("latest", word.t))  # a tone that paused may have ended anywhere up to here
-    exact = mark.kind in ("connected", "music_end") or (mark.kind == "tone_end" and latest - mark.t < EARLY)
+    exact = mark.kind in ("connected", "line_open", "music_end") or (
+        mark.kind == "tone_end" and latest - mark.t < EARLY
+    )
     if announced or exact:
         return Instant(t=min(mark.t, word.t), method=mark.method, u=max(mark.u, 0.05), confidence=0.95)
     # A tone or a recording that ended on its own only bounds the moment.

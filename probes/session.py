@@ -49,8 +49,9 @@ class Event(Record):
     ``end``, ``role``), ``ended`` (data ``by``: far|us|network, ``cause``).
     Kinds from voice: ``dialled``, ``ringing``, ``early_media``, ``connected``, ``prompt``/``prompt_end`` (a known
     recording: data ``id``, ``role``, ``text``), ``tone``/``tone_end`` (data ``name``), ``music``/``music_end``,
-    ``speech`` (live speech that is no known recording: ``t`` is its onset), ``stall`` (this machine's audio clock stood
-    still for data ``seconds``), ``no_audio`` (not one packet of audio came).
+    ``line_open`` (noise after digital silence), ``speech`` (live speech that is no known recording: ``t`` is its
+    onset), ``stall`` (this machine's audio clock stood still for data ``seconds``), ``no_audio`` (not one packet of
+    audio came).
     Kinds from chat: ``page_loaded``, ``widget_ready``, ``opened``, ``first_token``, ``typing``,
     ``notice`` (data ``role``: queue|joined|left, ``text``, ``position``).
     Kinds written by the conversation: ``said``, ``pressed``, ``request``, ``queue``, ``answer``, ``first_word``.

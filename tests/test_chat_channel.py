@@ -110,6 +110,7 @@ def test_every_message_is_found_whole_and_attributed_rightly(eight):
         assert all(event.data["revision"] == 0 for event in shown)
 
 
+@pytest.mark.alone
 def test_stamps_are_within_50_ms_of_the_truth_at_p95(eight):
     _, visits, truth, machine = eight
     errors, missed = compare(visits, truth)

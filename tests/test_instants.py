@@ -66,6 +66,13 @@ def test_music_that_gives_way_to_ringback_does_not_mark_the_answer() -> None:
     assert answer(*ringing, e("speech", 22.3)) == (10, pytest.approx(22.3 - GREETING_DELAY_S), 22.3)
 
 
+def test_a_line_that_opens_before_the_word_marks_the_answer() -> None:
+    ringing = [e("tone", 10, name="ringback"), e("tone_end", 11.0, latest=13.9)]
+    assert answer(*ringing, e("line_open", 12.9), e("speech", 13.9)) == (10, 12.9, 13.9)
+    as_the_word = answer(*ringing, e("line_open", 13.85), e("speech", 13.9))
+    assert as_the_word == (10, pytest.approx(13.9 - GREETING_DELAY_S), 13.9)
+
+
 def test_a_recorded_agent_number_is_the_answer_but_not_the_first_word() -> None:
     spoken = [e("music", 10), e("music_end", 40), e("prompt", 40.2, role="agent_id"), e("prompt_end", 42)]
     assert answer(*spoken, e("speech", 42.3)) == (10, 40.2, 42.3)

@@ -20,7 +20,7 @@ from results.run_folder import RunFolder
 from results.store import Store
 from tests.shopper import ROOT, command, plan, shopper, write_yaml
 
-pytestmark = pytest.mark.xdist_group("realtime")
+pytestmark = [pytest.mark.realtime, pytest.mark.xdist_group("faults")]
 
 
 def target(folder: Path, uri: str = "sip:95001@127.0.0.1:5999", url: str | None = None) -> Path:

@@ -12,12 +12,18 @@ from results.reasons import in_words
 from results.store import Store
 from tests.shopper import Ran, shopper
 
-pytestmark = pytest.mark.xdist_group("realtime")
+pytestmark = pytest.mark.alone
 
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    return shopper("probe", "--runs", tmp_path_factory.mktemp("runs of a user"), "--json")
+    """One run on which this machine kept up: a shared one may stand still for a while, and the harness says so."""
+    for _ in range(3):
+        done = shopper("probe", "--runs", tmp_path_factory.mktemp("runs of a user"), "--json")
+        events = [event for session in done.folder.sessions() for event in session.timeline]
+        if not any(event.kind == "stall" and event.data["seconds"] > 0.3 for event in events):
+            return done
+    pytest.fail("this machine stood still for more than 0.3 s in each of three runs: nothing can be measured on it")
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from probes.hearing.library import Library
+from probes.hearing.line import LineNoise
 from probes.hearing.music import Music
 from probes.hearing.prompts import Prompts
 from probes.hearing.tones import Tones
@@ -77,6 +78,7 @@ class Ear:
         self._origin = t
         self._tones = Tones(t)
         self._voice = VoiceActivity(t)
+        self._line = LineNoise(t)
         self._prompts = Prompts(self._library, t)
         self._music = Music(self._voice)
         self._turns = Turns(self._settings, self._voice)
@@ -84,7 +86,7 @@ class Ear:
         self._said: float | None = None  # onset of what is being said, as told to the tones
 
     def _hear(self, pcm: Pcm) -> list[Event]:
-        events = self._tonal(self._tones.push(pcm))
+        events = self._line.push(pcm) + self._tonal(self._tones.push(pcm))
         steps = self._voice.push(pcm)
         self._turns.hear(steps, over_music=self._music.playing)
         for event in self._prompts.push(pcm, speaking=self._turns.speaking):

@@ -33,8 +33,8 @@ _EXACT = 0.95  # ... that is aligned to the sample
 _SLIPPED = 0.8  # ... when it had to be moved
 _WORSE = 0.2  # a rival that fits so much worse on one stretch is the wrong one
 _STEADY, _SLIP = 3, LOW_RATE * 45 // 1000  # how far a stretch may move: clock drift; two lost or doubled packets
-_FAR = LOW_RATE * 35 // 100  # how far a stall of the line may move it
-_GIVEN_UP = 6  # loud stretches in a row that do not fit: it was broken off
+_FAR = LOW_RATE * 8 // 10  # how far a stall of the line may move it
+_GIVEN_UP = 8  # loud stretches in a row that do not fit: it was broken off
 _CERTAIN_S, _PENDING_S = 0.75, 0.3  # loud seconds followed: enough to say so; enough to wait
 _SHARE = 0.7  # of the loud stretches must fit
 
@@ -151,7 +151,7 @@ class Prompts:
         start = self._end - QUERY
         for found in self._library.find(self._low[-QUERY:], _LOOK_UP):
             begun = start - found.position
-            free = self._free if found.index == self._last else self._free - _FAR
+            free = self._free if found.index == self._last else self._free - LOW_RATE * 35 // 100
             if begun < max(self._first, free) or _among(
                 found.index, begun, [(trace.index, trace.begun) for trace in self._traces]
             ):
