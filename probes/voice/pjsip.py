@@ -36,6 +36,8 @@ from scenarios.errors import FarEndFault, HarnessFault, ProbeFault
 
 CALLS_PER_PROCESS = 4
 TOO_MANY = 70010  # PJ_ETOOMANY
+TRANSPORTS = {"udp": pj.PJSIP_TRANSPORT_UDP, "tcp": pj.PJSIP_TRANSPORT_TCP, "tls": pj.PJSIP_TRANSPORT_TLS}
+SOUNDING = (pj.PJSUA_CALL_MEDIA_ACTIVE, pj.PJSUA_CALL_MEDIA_REMOTE_HOLD)
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -128,10 +130,7 @@ class _Call(pj.Call):  # type: ignore[misc]
     def onCallMediaState(self, now: float, _prm: Any) -> None:  # noqa: N802
         info = self.getInfo()
         for media in info.media:
-            if media.type == pj.PJMEDIA_TYPE_AUDIO and media.status in (
-                pj.PJSUA_CALL_MEDIA_ACTIVE,
-                pj.PJSUA_CALL_MEDIA_REMOTE_HOLD,
-            ):
+            if media.type == pj.PJMEDIA_TYPE_AUDIO and media.status in SOUNDING:
                 self.endpoint.connect(self.leg, self.getAudioMedia(media.index))
                 self.leg.post(Signal(now, "media"))
 
@@ -379,14 +378,9 @@ class Endpoint:
             if trunk.transport == "tls":
                 transport.tlsConfig.verifyServer = True
                 transport.tlsConfig.CaListFile = ssl.get_default_verify_paths().cafile or ""
-            kinds = {
-                "udp": pj.PJSIP_TRANSPORT_UDP,
-                "tcp": pj.PJSIP_TRANSPORT_TCP,
-                "tls": pj.PJSIP_TRANSPORT_TLS,
-            }
             config = pj.AccountConfig()
             config.idUri = trunk.uri
-            config.sipConfig.transportId = self._ep.transportCreate(kinds[trunk.transport], transport)
+            config.sipConfig.transportId = self._ep.transportCreate(TRANSPORTS[trunk.transport], transport)
             config.mediaConfig.transportConfig.boundAddress = trunk.bind
             config.mediaConfig.transportConfig.port = 0
             if trunk.srtp:
