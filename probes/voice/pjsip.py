@@ -136,8 +136,7 @@ class _Call(pj.Call):  # type: ignore[misc]
 
     @_guard
     def onStreamDestroyed(self, _now: float, prm: Any) -> None:  # noqa: N802
-        # Each parent is held: a chain of temporaries is use after free.
-        stat = self.getStreamStat(prm.streamIdx)
+        stat = self.getStreamStat(prm.streamIdx)  # every parent is held: a chain of temporaries is use after free
         rtcp = stat.rtcp
         received = rtcp.rxStat
         self.leg.packets += received.pkt
