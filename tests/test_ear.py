@@ -67,8 +67,8 @@ def test_silence_that_was_not_delivered_is_filled_in():
     events = ear.push(0.0, quiet(0.1))
     events += ear.push(7.0, greeting)
     events += ear.finish(7.0 + len(greeting) / RATE + 2)
-    assert [event.kind for event in events] == ["speech", "message"]
-    assert events[0].t == pytest.approx(7.02, abs=0.06)
+    assert [event.kind for event in events] == ["line_open", "speech", "message"]
+    assert events[1].t == pytest.approx(7.02, abs=0.06)
 
 
 def test_two_recordings_without_a_pause_are_two_messages_of_one_turn():
@@ -109,7 +109,7 @@ def test_a_cough_is_no_speech():
     random = np.random.default_rng(1)
     cough = (random.standard_normal(1600) * 3000).astype(np.int16)
     pcm = round_trip(np.concatenate((quiet(0.5), cough, quiet(2))))
-    assert listen(Ear([]), pcm) == []
+    assert [one.event.kind for one in listen(Ear([]), pcm)] in ([], ["line_open"])
 
 
 def test_an_ear_that_heard_nothing_finishes():

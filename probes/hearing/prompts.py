@@ -277,10 +277,12 @@ class Prompts:
 
         A short piece is looked for, the newest first, because another slip may follow soon.
         """
-        for back in range(3):
+        for back in range(_GIVEN_UP - 1):
             end = trace.position - back * _STRETCH
             part = slice(max(0, end - 2 * _STRETCH), end)
-            if end <= _STRETCH or not _loud(trace.reference, part):
+            if part.start < trace.good_until:
+                return False  # what fitted before is no proof
+            if not _loud(trace.reference, part):
                 continue
             fits = [self._fit(low[part], trace.offset + part.start, _FAR) for low in trace.reference.phases]
             phase = max(range(PHASES), key=lambda k: fits[k][0])
