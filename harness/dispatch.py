@@ -21,12 +21,12 @@ from harness.worker import SESSION_FILE, TOPIC, CloseEquipment, carry_out, write
 from probes.clock import Clock
 from probes.probe import Assignment, without_probing
 from probes.session import Outcome, Session
+from probes.voice.leg import CALLS_PER_PROCESS
 from results.store import Store
 from scenarios.errors import PolicyRefused, ToolMissing
 from scenarios.model import ChannelKind
 
 log = logging.getLogger(__name__)
-CALLS_PER_WORKER = 4  # the SIP stack's own limit a process
 SILENCE_S = 180.0
 CHATS_PER_WORKER = 20  # one browser carries so many on two cores (docs/chat.md)
 
@@ -159,7 +159,7 @@ class _cluster:  # noqa: N801 - used as a function
 
     def _workers(self) -> dict[str, Any]:
         workers = {}
-        for kind, size in (("voice", CALLS_PER_WORKER), ("chat", CHATS_PER_WORKER)):
+        for kind, size in (("voice", CALLS_PER_PROCESS), ("chat", CHATS_PER_WORKER)):
             wanted = min(self.kinds[kind], self.limits.at_once[kind])  # type: ignore[index]
             for index in range(-(-wanted // size)):
                 slots = min(size, wanted - index * size)

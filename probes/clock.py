@@ -19,11 +19,6 @@ class Anchor:
     monotonic: float
     utc: datetime
 
-    @property
-    def epoch(self) -> float:
-        """The same moment as seconds since 1970 (wall clock)."""
-        return self.utc.timestamp()
-
 
 class Clock:
     """Seconds of the running event loop, and UTC."""

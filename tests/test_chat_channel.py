@@ -5,14 +5,16 @@ import json
 import shutil
 import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from harness.bench.chat import centre, compare, visit
 from harness.sandbox.chat import ChatCentre
 from harness.sandbox.truth import Truth
+from probes.address import is_loopback
 from probes.chat import widget
-from probes.chat.browser import Browser, find_chromium, is_loopback
+from probes.chat.browser import Browser, find_chromium
 from probes.chat.channel import ChatChannel
 from probes.clock import Clock
 from probes.target import Chat
@@ -447,7 +449,7 @@ def test_the_browser_is_the_one_that_was_asked_for(monkeypatch, tmp_path):
     ],
 )
 def test_loopback_is_told_by_the_address(url, loopback):
-    assert is_loopback(url) is loopback
+    assert is_loopback(urlsplit(url).hostname or "") is loopback
 
 
 def test_on_loopback_the_browser_reaches_no_other_host(loop, browser):

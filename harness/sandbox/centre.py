@@ -17,7 +17,7 @@ from harness.sandbox.knowledge import Knowledge
 from harness.sandbox.processes import Child
 from harness.sandbox.wording import render_recordings
 from probes.target import Chat, Line, ReachStep, Target
-from probes.voice.pjsip import CALLS_PER_PROCESS
+from probes.voice.leg import CALLS_PER_PROCESS
 from scenarios.model import Lang
 
 _TO_HUMAN = (ReachStep(after="menu", press="0"),)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -15,6 +14,7 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import BrowserContext, Playwright, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
+from probes.address import is_loopback
 from scenarios.errors import HarnessFault, ToolMissing
 from scenarios.model import Lang
 
@@ -42,17 +42,6 @@ AWAKE = (
 )
 TURN_S = 4.0
 LOOPBACK_ONLY = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE [::1]"
-
-
-def is_loopback(url: str) -> bool:
-    """Tells whether ``url`` leads to this machine."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def find_chromium() -> Path | None:
@@ -114,7 +103,7 @@ class Browser:
             ToolMissing: no browser was found, or it does not start.
             HarnessFault: the browser died; the next call starts it again.
         """
-        guarded = is_loopback(url)
+        guarded = is_loopback(urlsplit(url).hostname or "")
         async with self._lock:
             chromium = self._running.get(guarded)
             if chromium is None or not chromium.is_connected():

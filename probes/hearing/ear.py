@@ -1,6 +1,6 @@
 """The ear: 8 kHz audio of the far end in, events out.
 
-One object per call. ``push`` is synchronous and takes a few milliseconds per second of sound. Every event is stamped
+One object per call. ``push`` is synchronous and takes 11 to 25 ms of CPU per second of sound. Every event is stamped
 with the session time at which the thing happened, which is earlier than the moment it became certain; ``u`` is the
 standard error measured on synthesised calls (``harness/bench/hearing.py``).
 """

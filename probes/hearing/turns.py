@@ -15,7 +15,6 @@ from probes.hearing.voice_activity import STEP_S, Step, VoiceActivity
 from probes.session import Event
 
 U_ONSET = 0.04  # standard uncertainty of a speech onset, s
-U_OFFSET = 0.06
 
 _HANGOVER_S = 0.15  # the network still says yes for so long after the last sound
 _RUN, _RUN_OF = 3, 5  # so many of the last steps must be speech for it to have begun

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from probes.voice.pjsip import Endpoint
 
 log = logging.getLogger(__name__)
+CALLS_PER_PROCESS = 4  # a constant of the SIP stack as it is built
 
 
 @dataclass(frozen=True)

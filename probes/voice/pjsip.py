@@ -31,10 +31,9 @@ import pjsua2._pjsua2 as native
 
 from probes.voice.audio import FRAME_BYTES, RATE, FrameLog, Mouth
 from probes.voice.layout import content_of, hurry, keep_every_frame
-from probes.voice.leg import Leg, Signal, Trunk
+from probes.voice.leg import CALLS_PER_PROCESS, Leg, Signal, Trunk
 from scenarios.errors import FarEndFault, HarnessFault, ProbeFault
 
-CALLS_PER_PROCESS = 4
 TOO_MANY = 70010  # PJ_ETOOMANY
 TRANSPORTS = {"udp": pj.PJSIP_TRANSPORT_UDP, "tcp": pj.PJSIP_TRANSPORT_TCP, "tls": pj.PJSIP_TRANSPORT_TLS}
 SOUNDING = (pj.PJSUA_CALL_MEDIA_ACTIVE, pj.PJSUA_CALL_MEDIA_REMOTE_HOLD)
