@@ -17,12 +17,17 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from harness.commands import authorise, campaign
+from harness.commands import plan as plan_commands
 from scenarios.errors import InputError, ShopperError
 from scenarios.model import Lang
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 scenario_app = typer.Typer(no_args_is_help=True, help="Scripts: check them.")
 app.add_typer(scenario_app, name="scenarios")
+app.add_typer(authorise.app, name="authorise")
+app.add_typer(plan_commands.app, name="plan")
+app.add_typer(campaign.app, name="campaign")
 
 LangOption = Annotated[str, typer.Option("--lang", help="zh or en: language of what is printed", metavar="zh|en")]
 JsonOption = Annotated[

@@ -7,6 +7,7 @@ import hashlib
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -78,7 +79,10 @@ class LoadedPlan:
 
 @dataclass(frozen=True)
 class PlannedAttempt:
-    """One attempt that is due: ``seq`` counts from 1 in the order of starting, ``seed`` draws its persona."""
+    """One attempt that is due: ``seq`` counts from 1 in the order of starting, ``seed`` draws its persona.
+
+    ``due`` and ``until`` are UTC: not before, not after. None: at once, and no matter how late.
+    """
 
     id: str
     seq: int
@@ -86,6 +90,10 @@ class PlannedAttempt:
     channel: ChannelKind
     entry: str
     seed: int
+    stratum: str = ""
+    due: datetime | None = None
+    until: datetime | None = None
+    replaces: str | None = None
 
 
 def load_plan(path: str | Path) -> LoadedPlan:

@@ -12,6 +12,7 @@
     │   └── RunError                 a run folder that is missing or damaged
     ├── PolicyRefused            the dial policy or an authorisation says no  -> exit code 3
     ├── ToolMissing              a program the run needs is not there         -> exit code 2
+    ├── LedgerUnavailable        the ledger cannot be read or written now     -> exit code 1
     └── ProbeFault               a session could not be carried on
         ├── FarEndFault              the far end's doing: refused, unreachable, page broken
         └── HarnessFault             our own doing: the session becomes INVALID, never a score
@@ -86,6 +87,10 @@ class ToolMissing(ShopperError):
     """A program or package the run needs is not there; the message says how to get it."""
 
     exit_code = 2
+
+
+class LedgerUnavailable(ShopperError):
+    """The ledger's database cannot be reached or written at the moment; nothing is dialled until it can."""
 
 
 class ProbeFault(ShopperError):

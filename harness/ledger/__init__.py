@@ -1,0 +1,1 @@
+"""The ledger of attempts: rows, the database behind them, its migrations."""
