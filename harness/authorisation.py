@@ -133,8 +133,12 @@ class Authorisation(Strict):
 
     def allowed(self, when: datetime) -> str | None:
         """Returns why nothing may be reached at ``when`` (aware), in one English sentence, or None if it may."""
-        checks = (self.unsigned(when), self.out_of_date(when), self.unrecorded(), self.closed(when))
-        return next((refusal.in_("en") for refusal in checks if refusal is not None), None)
+        refusal = self.refused(when)
+        return None if refusal is None else refusal.in_("en")
+
+    def refused(self, when: datetime) -> Refusal | None:
+        """Returns the first reason why nothing may be reached at ``when``, in both languages."""
+        return self.unsigned(when) or self.out_of_date(when) or self.unrecorded() or self.closed(when)
 
     def unsigned(self, when: datetime) -> Refusal | None:
         """Says whether a signature or its date is missing, or the date is still to come."""
@@ -208,13 +212,13 @@ class Authorisation(Strict):
         """Returns how many days after ``when`` the last day is: 0 on that day, negative once it has passed."""
         return (self.local(self.valid_to).date() - self.local(when).date()).days
 
-    def ledger_ceilings(self, when: datetime) -> LedgerCeilings:
+    def ledger_ceilings(self, when: datetime | None = None) -> LedgerCeilings:
         """Returns the ceilings as the ledger counts them; per channel, per address and gap are for the plan to add.
 
         Args:
-            when: an aware moment; it decides the zone's offset from UTC where there is summer time.
+            when: an aware moment; it decides the zone's offset from UTC where there is summer time. None: valid_from.
         """
-        offset = self.local(when).utcoffset()
+        offset = self.local(when or self.valid_from).utcoffset()
         assert offset is not None
         price = self.price
         return LedgerCeilings(

@@ -23,7 +23,9 @@ trunks: [sip.example.com]
 urls: [chat.example.com, "https://www.example.com/service", "http://other.example.com:8080/"]
 valid_from: 2026-01-31
 valid_to: 2026-12-31
-signed_by: 审核组长 2026-01-15
+signed_by: 审核组长
+signed_on: 2026-01-15
+recording: {basis: 合同第五条, retention_days: 365}
 """
 
 
