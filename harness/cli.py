@@ -28,6 +28,7 @@ app.add_typer(scenario_app, name="scenarios")
 app.add_typer(authorise.app, name="authorise")
 app.add_typer(plan_commands.app, name="plan")
 app.add_typer(campaign.app, name="campaign")
+app.command("stop")(campaign.stop_everything)
 
 LangOption = Annotated[str, typer.Option("--lang", help="zh or en: language of what is printed", metavar="zh|en")]
 JsonOption = Annotated[
@@ -44,7 +45,7 @@ def _lang(value: str) -> Lang:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from harness.run import version
+        from harness.version import version
 
         typer.echo(f"shopper {version()}")
         raise typer.Exit
@@ -121,7 +122,7 @@ def sandbox(
     lang: LangOption = "zh",
 ) -> None:
     """Run the sandbox centre until Ctrl-C; prints its target file."""
-    from harness.run import speech_cache
+    from harness.inputs import speech_cache
     from harness.sandbox.centre import Centre
     from harness.sandbox.processes import interrupted
 

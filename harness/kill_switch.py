@@ -71,9 +71,11 @@ def pulled(paths: Iterable[Path]) -> Pulled | None:
 
 
 async def wait(paths: Iterable[Path]) -> Pulled:
-    """Returns when one of the switches is pulled."""
+    """Returns when one of the switches is pulled; never, if there is none to look at."""
     paths = tuple(paths)
-    while (switch := pulled(paths)) is None:
+    if not paths:
+        await asyncio.Event().wait()
+    while (switch := pulled(paths)) is None:  # noqa: ASYNC110 - the event is a file that anybody may make
         await asyncio.sleep(LOOK_S)
     return switch
 

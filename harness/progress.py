@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
@@ -85,3 +86,28 @@ class Board:
             clock = "" if state == "due" else f"{now - since:4.0f} s"
             table.add_row(icon, name, f"[{colour}]{steps} {zh if self.lang == 'zh' else state}[/]", clock)
         return Group(table, self._bar)
+
+
+class Lines:
+    """A campaign's progress in plain lines: each attempt as it begins and ends, and what gets in the way."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def state(self, attempt: str, state: str) -> None:
+        """Takes a change of state of one attempt; only the dialling is worth a line."""
+        if state == "dialling":
+            self._print(f"{attempt} …")
+
+    def ended(self, session: Session) -> None:
+        """Takes the end of one attempt."""
+        colour = _COLOURS.get(session.outcome)
+        self._print(f"{session.attempt.id} {session.outcome} {session.reason}", colour)
+
+    def trouble(self, sentence: str) -> None:
+        """Takes what gets in the way."""
+        self._print(sentence, "yellow")
+
+    def _print(self, text: str, style: str | None = None) -> None:
+        stamp = datetime.now().astimezone().strftime("%m-%d %H:%M:%S")
+        self.console.print(f"{stamp}  {text}", style=style, markup=False, soft_wrap=True, highlight=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Callable
@@ -36,18 +37,22 @@ class Assignment:
     lang: Lang
     folder: Path
     version: str
+    switches: tuple[Path, ...] = ()  # kill switches: nothing is dialled, and we hang up, once one of them is there
+    evidence: str | None = None  # where the session's files are copied to, besides its folder
+    epoch: int = 0  # the lease under which it was claimed
 
 
 async def run(job: Assignment, equipment: Equipment, on_state: Callable[[State], None] = lambda _s: None) -> Session:
-    """Carries out one attempt.
+    """Carries out one attempt. To end it before its time, cancel the task with the reason as its message: we hang up.
 
     Returns:
-        The session, always: our own faults come back as INVALID with the reason.
+        The session, always: our own faults come back as INVALID with the reason, and so does an end before its time.
     """
     clock = Clock()
     anchor = clock.anchor()
     session = _blank(job, anchor)
     channel: Channel | None = None
+    conversation: Conversation | None = None
     try:
         channel = await equipment.channel(job.attempt, job.target, job.target_folder, job.folder, job.lang)
         entry = (job.target.lines | job.target.chats)[job.attempt.entry]
@@ -62,6 +67,10 @@ async def run(job: Assignment, equipment: Equipment, on_state: Callable[[State],
             on_state=on_state,
         )
         _fill(session, job, await conversation.run(anchor))
+    except asyncio.CancelledError as stop:
+        session.reason = f"{stop.args[0] if stop.args else 'the probe was stopped'}; we hung up"
+        if conversation is not None:
+            session.timeline, session.instants = conversation.timeline, conversation.instants
     except ShopperError as error:
         session.reason = str(error)
         session.outcome = Outcome.NET_FAIL if isinstance(error, FarEndFault) else Outcome.INVALID

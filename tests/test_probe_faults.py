@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.run import speech_cache
+from harness.inputs import speech_cache
 from harness.sandbox.centre import Centre
 from harness.sandbox.truth import Truth
 from results.run_folder import RunFolder

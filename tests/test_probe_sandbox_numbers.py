@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from harness.run import speech_cache
+from harness.inputs import speech_cache
 from harness.sandbox.centre import Centre
 from probes.session import Session
 from scenarios.catalogue import lint, load
