@@ -17,6 +17,8 @@ from probes.channel import Channel, Said
 from probes.clock import Anchor, Clock
 from probes.instants import find
 from probes.judging import Reply, Turn
+from probes.remarks import Remark
+from probes.replies import Replies, is_acknowledgement
 from probes.session import Event, Instants, Outcome
 from probes.target import ReachStep
 from scenarios.errors import FarEndFault, HarnessFault
@@ -26,8 +28,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 State = Literal["dialling", "ringing", "menu", "queue", "talking", "done"]
-ACKNOWLEDGEMENTS = ("请稍等", "请稍候", "稍等", "one moment", "please wait", "hold on")  # not yet an answer
-ACKNOWLEDGEMENT_MAX = 16  # characters: a longer reply holds more than an acknowledgement
 GOODBYE_S = 6.0
 CHAT_GREETING_S = 5.0
 
@@ -71,12 +71,11 @@ class Conversation:
         self.to_human, self.prompts_known, self.clock, self.on_state = to_human, prompts_known, clock, on_state
         self.timeline: list[Event] = []
         self.instants = Instants()
-        self.turns: list[Turn] = []
-        self.heard: list[Reply] = []
+        self._replies = Replies(scenario, lang)
+        self.turns, self.heard = self._replies.turns, self._replies.heard
         self.review: list[str] = []
         self._news = asyncio.Event()
         self._ended: Event | None = None
-        self._unsafe: str | None = None
         self._broken: BaseException | None = None
         self._state: State | None = None
 
@@ -151,24 +150,9 @@ class Conversation:
         self._news.set()
 
     def _hear(self, event: Event) -> None:
-        speaker, text = event.data["speaker"], event.data.get("text")
-        if speaker == "system":
-            return
-        if text is not None:
-            for word in self.scenario.safety.stop_words:
-                if word.in_(self.lang).casefold() in text.casefold():
-                    self._unsafe = word.in_(self.lang)
-        if event.data.get("revision", 0) > 0:  # a message that was changed after it had settled
-            for known in self.heard:
-                if known.id == event.data.get("id"):
-                    known.text = text
-            return
-        reply = Reply(speaker, text, event.data.get("id"))
-        self.heard.append(reply)
-        for turn in reversed(self.turns):  # what began before we spoke is no answer to it
-            if event.t >= turn.at:
-                turn.replies.append(reply)
-                break
+        remark = self._replies.take(event)
+        if remark is not None:
+            self.timeline.append(event.model_copy(update={"kind": remark.kind, "data": {"text": remark.words}}))
 
     def _enter(self, state: State) -> None:
         order: tuple[State, ...] = ("dialling", "ringing", "menu", "queue", "talking", "done")
@@ -200,13 +184,20 @@ class Conversation:
             return None
 
     def _heed(self) -> None:
-        """Stops at once if something unsafe was said, or if we are deaf."""
-        if self._unsafe is not None:
-            reason = f"SAFETY: the far end said “{self._unsafe}”"
+        """Stops at once if something unsafe was said, if we are not welcome, or if we are deaf."""
+        if self._replies.unsafe is not None:
+            reason = f"SAFETY: the far end said “{self._replies.unsafe}”"
             self.review.append(reason)
             raise _Stop(reason)
+        if self._replies.remark is not None:
+            raise self._dismissed(self._replies.remark)
         if self._broken is not None:
             raise HarnessFault(str(self._broken))
+
+    def _dismissed(self, remark: Remark) -> _Stop:
+        """A wrong number counts for nobody, and so does what we broke off before anyone had answered."""
+        counts = remark.kind != "wrong_party" and self.instants.answer is not None
+        return _Stop(f"{remark.kind}: the far end said “{remark.words}”", None if counts else Outcome.INVALID)
 
     # ---- the walk
 
@@ -222,6 +213,8 @@ class Conversation:
             if self._ended is None:
                 await self._say_goodbye()
         except _Stop as stop:
+            if self._replies.remark is not None and self._replies.unsafe is None:
+                await self._say_goodbye(wait=False)
             return stop
         return _Stop("")
 
@@ -384,18 +377,10 @@ class Conversation:
         def ready() -> Event | None:
             for event in reversed(self.timeline):
                 if event.kind == "message" and event.t > t and event.data["speaker"] != "system":
-                    return None if self._is_acknowledgement(event) else event
+                    return None if is_acknowledgement(event.data.get("text")) else event
             return None
 
         return ready
-
-    def _is_acknowledgement(self, event: Event) -> bool:
-        text = event.data.get("text")
-        return (
-            text is not None
-            and len(text) <= ACKNOWLEDGEMENT_MAX
-            and any(word in text.casefold() for word in ACKNOWLEDGEMENTS)
-        )
 
     async def _ask(self, ask: Ask) -> None:
         self.turns.append(Turn(ask.id, ask.facts, at=self._now()))
@@ -405,11 +390,14 @@ class Conversation:
         if reply is None and self._ended is None:
             self.review.append(f"no reply to “{ask.id}” within {self.limits.reply_s:g} s")
 
-    async def _say_goodbye(self) -> None:
+    async def _say_goodbye(self, *, wait: bool = True) -> None:
+        if any(turn.ask == "farewell" for turn in self.turns):
+            return
         self.turns.append(Turn("farewell", (), at=self._now()))
         with contextlib.suppress(FarEndFault):  # hanging up on our goodbye is no fault
             said = await self._say(self.scenario.farewell.in_(self.lang), "farewell")
-            await self._until(self._reply_after(said.start), GOODBYE_S)
+            if wait:
+                await self._until(self._reply_after(said.start), GOODBYE_S)
 
     # ---- what it comes to
 
@@ -422,11 +410,26 @@ class Conversation:
             stop = _Stop(f"harness: {type(self._broken).__name__}: {self._broken}", Outcome.INVALID)
         elif "no_audio" in kinds and self.instants.answer is None:
             stop = _Stop("not a sound reached us: check our own NAT, firewall and codecs", Outcome.INVALID)
+        elif self._replies.remark is not None and self._replies.unsafe is None:
+            stop = self._dismissed(self._replies.remark)
+            self.review.append(stop.reason)
         elif stop.outcome is not None and self.instants.answer is not None:
             # Known only once it was over, from a fraction of a word: for a person to decide.
             self.instants = self.instants.model_copy(update={"answer": None, "first_word": None})
             self.review.append("speech began just before the end: a human may have answered")
-        return Told(self._outcome(stop), stop.reason, self.timeline, self.instants, self.turns, self.heard, self.review)
+        outcome = self._outcome(stop)
+        if self._is_strange(outcome):
+            self.timeline.append(Event(kind="wrong_party", t=self._now(), method="harness", data={"text": ""}))
+            self.review.append("a voice was heard and none of the centre's recordings: perhaps somebody else's line")
+        return Told(outcome, stop.reason, self.timeline, self.instants, self.turns, self.heard, self.review)
+
+    def _is_strange(self, outcome: Outcome) -> bool:
+        """Says whether a line that plays known recordings before it puts anyone through played none, but spoke."""
+        if self.channel.kind != "voice" or not self.prompts_known or not self.to_human:
+            return False
+        kinds = {event.kind for event in self.timeline}
+        spoke = outcome is Outcome.ANSWERED or (outcome is Outcome.IVR_FAIL and "speech" in kinds)
+        return spoke and not kinds & {"prompt", "wrong_party"}
 
     def _outcome(self, stop: _Stop) -> Outcome:
         if stop.outcome is Outcome.INVALID:

@@ -51,10 +51,13 @@ class Event(Record):
     recording: data ``id``, ``role``, ``text``), ``tone``/``tone_end`` (data ``name``), ``music``/``music_end``,
     ``line_open`` (noise after digital silence), ``speech`` (live speech that is no known recording: ``t`` is its
     onset), ``stall`` (this machine's audio clock stood still for data ``seconds``), ``no_audio`` (not one packet of
-    audio came).
+    audio came), ``redirect`` and ``refer`` (the far end wanted us to call data ``to`` instead: never done).
     Kinds from chat: ``page_loaded``, ``widget_ready``, ``opened``, ``first_token``, ``typing``,
     ``notice`` (data ``role``: queue|joined|left, ``text``, ``position``).
-    Kinds written by the conversation: ``said``, ``pressed``, ``request``, ``queue``, ``answer``, ``first_word``.
+    Kinds written by the conversation: ``said``, ``pressed``, ``request``, ``queue``, ``answer``, ``first_word``;
+    and, each of which ends the session at once (data ``text``: the words that show it): ``objection`` (to being tested
+    or called), ``wrong_party`` (somebody else's line; ``text`` is empty where a line with known recordings spoke and
+    played none of them), ``detected`` (asks whether we are a tester or a machine).
     """
 
     kind: str

@@ -1,0 +1,59 @@
+"""What the far end has said: to which of our turns it belongs, and whether any of it ends the session."""
+
+from __future__ import annotations
+
+from probes.judging import Reply, Turn
+from probes.remarks import Remark, remark_in
+from probes.session import Event
+from scenarios.model import Lang, Scenario
+
+ACKNOWLEDGEMENTS = ("请稍等", "请稍候", "稍等", "one moment", "please wait", "hold on")  # not yet an answer
+ACKNOWLEDGEMENT_MAX = 16  # characters: a longer reply holds more than an acknowledgement
+REMARKING = ("agent", "bot", "unknown")  # a recording objects to nobody
+
+
+class Replies:
+    """Collects messages as they come."""
+
+    def __init__(self, scenario: Scenario, lang: Lang) -> None:
+        self.turns: list[Turn] = []
+        self.heard: list[Reply] = []
+        self.unsafe: str | None = None  # the stop word that was said
+        self.remark: Remark | None = None  # the first one
+        self._lang = lang
+        self._stop_words = [word.in_(lang) for word in scenario.safety.stop_words]
+
+    def take(self, event: Event) -> Remark | None:
+        """Takes a ``message``; returns the remark in it, if there is one."""
+        speaker, text = event.data["speaker"], event.data.get("text")
+        if speaker == "system":
+            return None
+        remark = None
+        if text is not None:
+            for word in self._stop_words:
+                if word.casefold() in text.casefold():
+                    self.unsafe = word
+            if speaker in REMARKING:
+                remark = remark_in(text, self._lang)
+                self.remark = self.remark or remark
+        if event.data.get("revision", 0) > 0:  # a message that was changed after it had settled
+            for known in self.heard:
+                if known.id == event.data.get("id"):
+                    known.text = text
+            return remark
+        reply = Reply(speaker, text, event.data.get("id"))
+        self.heard.append(reply)
+        for turn in reversed(self.turns):  # what began before we spoke is no answer to it
+            if event.t >= turn.at:
+                turn.replies.append(reply)
+                break
+        return remark
+
+
+def is_acknowledgement(text: str | None) -> bool:
+    """Says whether a message only asks for patience."""
+    return (
+        text is not None
+        and len(text) <= ACKNOWLEDGEMENT_MAX
+        and any(word in text.casefold() for word in ACKNOWLEDGEMENTS)
+    )
