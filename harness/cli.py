@@ -19,6 +19,7 @@ from rich.console import Console
 
 from harness.commands import authorise, campaign
 from harness.commands import plan as plan_commands
+from harness.commands.doctor import doctor
 from scenarios.errors import InputError, ShopperError
 from scenarios.model import Lang
 
@@ -29,6 +30,7 @@ app.add_typer(authorise.app, name="authorise")
 app.add_typer(plan_commands.app, name="plan")
 app.add_typer(campaign.app, name="campaign")
 app.command("stop")(campaign.stop_everything)
+app.command()(doctor)
 
 LangOption = Annotated[str, typer.Option("--lang", help="zh or en: language of what is printed", metavar="zh|en")]
 JsonOption = Annotated[

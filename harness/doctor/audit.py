@@ -1,0 +1,119 @@
+"""The audit that is to be checked: its files, read once, and what is wrong with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from harness.authorisation import Authorisation, load_authorisation
+from harness.plan import LoadedPlan, load_plan
+from probes.target import Chat, Line
+from probes.target_file import LoadedTarget, load_target
+from scenarios.catalogue import LoadedScenario
+from scenarios.catalogue import load as load_scenario
+from scenarios.errors import InputError
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user named; None: nothing to look at."""
+
+    target: Path | None = None
+    plan: Path | None = None
+    authorisation: Path | None = None
+    scenarios: Path | None = None
+    runs: Path = Path("runs")
+    ledger: str | None = None
+    call: str | None = None
+    ntp: str | None = None
+
+
+class Audit:
+    """The files of an audit. A file that is wrong is kept as its error, so that the other checks can go on."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+
+    @cached_property
+    def target(self) -> LoadedTarget | InputError | None:
+        """The target, what is wrong with it, or None if none was named."""
+        if self.request.target is None:
+            return None
+        try:
+            return load_target(self.request.target)
+        except InputError as error:
+            return error
+
+    @cached_property
+    def plan(self) -> LoadedPlan | InputError | None:
+        """The plan, what is wrong with it, or None."""
+        if self.request.plan is None:
+            return None
+        try:
+            return load_plan(self.request.plan)
+        except InputError as error:
+            return error
+
+    @cached_property
+    def authorisation(self) -> Authorisation | InputError | None:
+        """The authorisation, what is wrong with it, or None if there is none."""
+        path = self.request.authorisation
+        if path is None:
+            if self.request.target is None:
+                return None
+            path = self.request.target.parent / "authorisation.yaml"
+            if not path.exists():
+                return None
+        try:
+            return load_authorisation(path).authorisation
+        except InputError as error:
+            return error
+
+    @property
+    def permission(self) -> Authorisation | None:
+        """What the policy is asked with: an authorisation that cannot be read permits nothing."""
+        return None if isinstance(self.authorisation, InputError) else self.authorisation
+
+    @cached_property
+    def scripts(self) -> dict[str, LoadedScenario | InputError]:
+        """The scripts of the plan by the name it gives them, or what is wrong with each."""
+        found: dict[str, LoadedScenario | InputError] = {}
+        plan = self.readable_plan
+        for name in () if plan is None else dict.fromkeys(stratum.scenario for stratum in plan.plan.attempts):
+            try:
+                found[name] = load_scenario(name, self.request.scenarios)
+            except InputError as error:
+                found[name] = error
+        return found
+
+    @property
+    def readable_plan(self) -> LoadedPlan | None:
+        """The plan, if it could be read."""
+        return self.plan if isinstance(self.plan, LoadedPlan) else None
+
+    @property
+    def readable_target(self) -> LoadedTarget | None:
+        """The target, if it could be read."""
+        return self.target if isinstance(self.target, LoadedTarget) else None
+
+    @property
+    def lines(self) -> dict[str, Line]:
+        """The lines that the plan uses; all of the target's without a plan."""
+        target = self.readable_target
+        return {} if target is None else {n: line for n, line in target.target.lines.items() if self._used(n)}
+
+    @property
+    def chats(self) -> dict[str, Chat]:
+        """The chats that the plan uses; all of the target's without a plan."""
+        target = self.readable_target
+        return {} if target is None else {n: chat for n, chat in target.target.chats.items() if self._used(n)}
+
+    def _used(self, entry: str) -> bool:
+        plan = self.readable_plan
+        return plan is None or any(stratum.entry == entry for stratum in plan.plan.attempts)
+
+    def now(self) -> datetime:
+        """Returns this moment."""
+        return datetime.now(UTC)
