@@ -11,6 +11,7 @@
       observations.csv     one row per session (scoring.observations)
       metrics.json         scoring.metrics.Metrics
       scorecard.json       scoring.scorecard.Scorecard
+      flow.json            results.flow_table.FlowTable; campaigns only
       report.html          the report
       sandbox/             the sandbox centre's truth logs; no probe reads them
 
@@ -31,6 +32,7 @@ import pandas as pd
 from pydantic import BaseModel, Field, ValidationError
 
 from probes.session import Evidence, Record, Session
+from results.flow_table import FlowTable
 from scenarios.errors import RunError
 from scenarios.model import Lang
 from scoring.metrics import Metrics
@@ -39,6 +41,16 @@ from scoring.scorecard import Scorecard
 
 M = TypeVar("M", bound=BaseModel)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class PlanChange(Record):
+    """A deviation: the plan was changed after the first attempt, and somebody signed for it. Hashes are SHA-256."""
+
+    at: datetime
+    by: str
+    reason: str
+    old_sha256: str
+    new_sha256: str
 
 
 class RunInfo(Record):
@@ -58,6 +70,7 @@ class RunInfo(Record):
     sandbox: bool = False
     planned: int = 0
     versions: dict[str, str] = Field(default_factory=dict, description="program or package -> version")
+    deviations: tuple[PlanChange, ...] = ()
 
 
 class RunFolder:
@@ -73,6 +86,7 @@ class RunFolder:
         self.observations = path / "observations.csv"
         self.metrics = path / "metrics.json"
         self.scorecard = path / "scorecard.json"
+        self.flow = path / "flow.json"
         self.report = path / "report.html"
         self.sandbox = path / "sandbox"
 
@@ -188,6 +202,14 @@ class RunFolder:
     def read_scorecard(self) -> Scorecard:
         """Reads scorecard.json."""
         return _read(self.scorecard, Scorecard)
+
+    def write_flow(self, flow: FlowTable) -> Path:
+        """Writes flow.json."""
+        return write(self.flow, flow.model_dump_json(indent=2))
+
+    def read_flow(self) -> FlowTable | None:
+        """Reads flow.json; None if there is none: the run is no campaign."""
+        return _read(self.flow, FlowTable) if self.flow.exists() else None
 
 
 def write(path: Path, content: str | bytes) -> Path:

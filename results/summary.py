@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text as RichText
 
-from results import words
+from results import flow_words, words
+from results.flow_table import STAGES as FLOW_STAGES
+from results.flow_table import FlowTable
+from results.run_folder import PlanChange
 from results.words import label
 from scenarios.model import Lang
 from scoring.measures import MEASURES
@@ -19,8 +25,20 @@ from scoring.statistics import Verdict
 STYLES = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.OPEN: "yellow"}
 
 
-def render(console: Console, metrics: Metrics, scorecard: Scorecard, lang: Lang = "zh") -> None:
-    """Prints the tables: outcomes, rates, times, scorecard, warnings."""
+def render(
+    console: Console,
+    metrics: Metrics,
+    scorecard: Scorecard,
+    lang: Lang = "zh",
+    *,
+    flow: FlowTable | None = None,
+    deviations: Sequence[PlanChange] = (),
+) -> None:
+    """Prints the tables: outcomes, rates, times, scorecard, warnings; of a campaign flow table and deviations too."""
+    if flow is not None:
+        console.print(flow_table(flow, lang))
+    for change in deviations:
+        console.print(deviation_text(change, lang))
     console.print(_flow(metrics, lang))
     console.print(_outcomes(metrics, lang))
     console.print(_rates(metrics, lang))
@@ -39,6 +57,27 @@ def _table(title: str, *columns: str, right: tuple[int, ...] = ()) -> Table:
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if index in right else "left")
     return table
+
+
+def flow_table(flow: FlowTable, lang: Lang) -> Table:
+    """Returns the flow table of a campaign: the stages, and between two of them what was lost and why."""
+    table = _table(label("campaign_flow", lang), "", "n", "", right=(1,))
+    for stage in FLOW_STAGES:
+        for kind, reason, n, pending in flow_words.losses_at(flow, stage, lang):
+            style = "dim" if pending else "red"
+            table.add_row("", RichText(f"− {n}", style=style), RichText.assemble((kind, style), (reason, "dim")))
+        note = flow_words.planned(flow, lang) if stage == "planned" else ""
+        name = words.both(flow_words.STAGES[stage], lang)
+        table.add_row(RichText(name, style="bold"), RichText(str(flow.counts[stage]), style="bold"), note)
+    return table
+
+
+def deviation_text(change: PlanChange, lang: Lang) -> RichText:
+    """Returns one line about a signed change of the plan."""
+    hashes = f"{change.old_sha256[:12]} → {change.new_sha256[:12]}"
+    when = f"{change.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    said = f"{when}  {label('deviation_by', lang)} {change.by}  {hashes}  {change.reason}"
+    return RichText.assemble((f"{label('deviations', lang)}  ", "bold yellow"), said)
 
 
 def _flow(metrics: Metrics, lang: Lang) -> Table:

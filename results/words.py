@@ -132,6 +132,31 @@ LABELS = {
         "Which sessions were lost at each step, and why. Our own faults, missed windows, refusals and crashes are in no"
         " rate.",
     ),
+    "campaign_flow": _t("流程表", "Flow table"),
+    "campaign_flow_note": _t(
+        "每一步 = 下一步 + 其间流失，逐项相符。接通中心：页面、菜单、排队或人工已到达，仅有信令接通不算；"
+        "未接通中心的拨测计入网络故障率。计分：至少一项计分指标采用。灰色为尚待进行，不是流失。",
+        "Each stage is the next one plus what was lost between them, exactly. Connected: page, menu, queue or a person"
+        " was reached, a 200 OK is not enough; what was not reached counts in the rate of network failures. Scored: at"
+        " least one scored indicator counts it. Grey is still to come, not lost.",
+    ),
+    "as_of": _t("截至", "as of"),
+    "by_plan": _t("方案内 {plan}，替补 {more}", "{plan} by the plan, {more} replacements"),
+    "deviations": _t("方案偏离", "Deviations from the plan"),
+    "deviations_note": _t(
+        "首次拨测后方案即冻结；此后的每次更改均须签署，并列于此。",
+        "The plan is frozen at the first attempt; each later change is signed, and listed here.",
+    ),
+    "no_deviations": _t("无：自首次拨测起方案未更改。", "None: the plan has not changed since the first attempt."),
+    "unsigned": _t(
+        "运行文件夹中的 plan.yaml 与登记的哈希不符，且无签署的偏离。",
+        "The plan.yaml in the run's folder does not have the recorded hash, and nobody signed for a change.",
+    ),
+    "deviation_at": _t("时间（UTC）", "when (UTC)"),
+    "deviation_by": _t("签署人", "signed by"),
+    "deviation_old": _t("原方案 SHA-256", "old plan SHA-256"),
+    "deviation_new": _t("新方案 SHA-256", "new plan SHA-256"),
+    "other_reasons": _t("其他{n}种原因", "{n} other reasons"),
     "losses": _t("流失及原因", "lost, and why"),
     "rates": _t("比率", "Rates"),
     "rates_note": _t(
