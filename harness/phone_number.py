@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from urllib.parse import unquote
 
 import phonenumbers
@@ -23,10 +24,13 @@ NEVER = EMERGENCY | frozenset({
 
 _AREA = r"(?!400|800)(?:10|2\d|[3-9]\d\d)"
 _SEPARATORS = re.compile(r"[\s().\-_/\u00ad\u200b-\u200f\u2010-\u2015\u2060\ufeff]+")
-_PREFIXES = [  # of any order and number: abroad, country, trunk, outside line, area
-    re.compile(part) for part in (r"\+", "00", "86", "0", "9", rf"0{_AREA}", rf"(?:\+|00)86{_AREA}")
+_CARRIER = r"(?:179\d\d|12593|10193|10190|11808)"  # a carrier's access code: the number proper follows it
+_PREFIXES = [  # of any order and number: abroad, country, trunk, outside line, carrier, area
+    re.compile(part) for part in (r"\+", "00", "86", "0", "9", _CARRIER, rf"0{_AREA}", rf"(?:\+|00)86{_AREA}")
 ]
-_TO_EMERGENCY = re.compile(rf"9?(?:(?:\+|00)86(?:0*{_AREA})?|0+{_AREA}|0*)0*(?:{'|'.join(sorted(EMERGENCY))})")
+_TO_EMERGENCY = re.compile(
+    rf"9?{_CARRIER}?(?:(?:\+|00)86(?:0*{_AREA})?|0+{_AREA}|0*)0*(?:{'|'.join(sorted(EMERGENCY))})"
+)
 _MOBILE = re.compile(r"9?(?:\+86|0086|86)?0*1[3-9]\d{9}")
 
 
@@ -39,7 +43,9 @@ def plain(text: str) -> str:
     while before != text:
         before = text
         text = unicodedata.normalize("NFKC", unquote(text))
-    text = "".join(str(unicodedata.decimal(letter, letter)) for letter in text).strip().lower()
+    if not text.isascii():
+        text = "".join(str(unicodedata.decimal(letter, letter)) for letter in text)
+    text = text.strip().lower()
     text = re.sub(r"^.*?<", "", text).rstrip(">")
     text = re.sub(r"^\s*(sips?|tel):(//)?", "", text)
     text = re.split(r"[;@?,:]", text, maxsplit=1)[0]
@@ -76,12 +82,13 @@ def refused_kind(number: str) -> str | None:
     return "a single digit" if re.fullmatch(r"[0-9+]", text) else None
 
 
-def _shorter_forms(digits: str) -> set[str]:
-    """Returns ``digits`` and all that is left when prefixes are taken off, in any order."""
-    forms, new = set(), {digits}
+def _shorter_forms(digits: str) -> Iterator[str]:
+    """Yields ``digits`` and all that is left when prefixes are taken off, in any order."""
+    forms, new = {digits}, [digits]
     while new:
         form = new.pop()
-        forms.add(form)
-        ends = {len(match[0]) for match in (prefix.match(form) for prefix in _PREFIXES) if match}
-        new |= {form[end:] for end in ends} - forms
-    return forms
+        yield form
+        ends = {match.end() for match in (prefix.match(form) for prefix in _PREFIXES) if match}
+        left = {form[end:] for end in ends} - forms
+        forms |= left
+        new += left
