@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -16,12 +16,14 @@ from harness.run import SCHEME
 from probes.session import Session
 from results.flow_table import FlowTable
 from results.observe import table
+from results.redaction import Mask
 from results.scored import standings
 from scoring.observations import OUTCOMES
 from scoring.scheme import load_scheme
 
 FORMAT = 1
 NEXT, LAST, NOTES = 5, 10, 5
+MASK = Mask({})
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def status(
     sessions: Iterable[Session] = (),
     ceilings: Ceilings | None = None,
 ) -> Status:
-    """Reads how a campaign stands; changes nothing.
+    """Reads how a campaign stands; changes nothing. Agents' names and numbers in what was said are masked.
 
     Args:
         ledger: where it is.
@@ -94,17 +96,17 @@ def status(
     ended = sorted((row for row in rows if row.ended is not None), key=lambda row: (row.ended, row.seq), reverse=True)
     return Status(
         now=now,
-        campaign=found,
+        campaign=replace(found, why=MASK(found.why)),
         alive=lease.lives(found.runner) if found.runner else False,
         flow=flow(rows, scored, now, held),
         entries=tuple(_entries(rows)),
         under_way=tuple(row for row in rows if row.state in (State.CLAIMED, State.DIALLING)),
-        last=tuple(ended[:LAST]),
+        last=tuple(replace(row, reason=MASK(row.reason)) for row in ended[:LAST]),
         next=tuple(due[:NEXT]),
         usage=() if ceilings is None else tuple(_usage(_of_client(ledger, found, rows), ceilings, now)),
-        pauses=tuple(pauses),
+        pauses=tuple(replace(pause, reason=MASK(pause.reason)) for pause in pauses),
         deviations=tuple(ledger.deviations(campaign)),
-        notes=tuple(ledger.notes(campaign)[-NOTES:]),
+        notes=tuple(replace(note, text=MASK(note.text)) for note in ledger.notes(campaign)[-NOTES:]),
     )
 
 

@@ -24,7 +24,7 @@ def _t(zh: str, en: str) -> Text:
 
 
 WANTED = {
-    Wanted.RUNNING: (_t("进行", "to run"), "green"),
+    Wanted.RUNNING: (_t("进行中", "running"), "green"),
     Wanted.PAUSED: (_t("已暂停", "paused"), "yellow"),
     Wanted.STOPPED: (_t("已终止", "stopped"), "red"),
     Wanted.DONE: (_t("已完成", "done"), "green"),
@@ -37,11 +37,12 @@ CEILINGS = {
     "minutes": _t("分钟", "minutes"),
     "money": _t("费用", "money"),
 }
+WAITING = (_t("无执行进程", "no runner at work"), "yellow")
 LABELS = {
     "campaign": _t("活动", "Campaign"),
     "runner": _t("执行进程", "Runner"),
     "alive": _t("运行中", "at work"),
-    "dead": _t("已中断，下次 run 接续", "dead; the next run goes on"),
+    "dead": _t("已中断，下次 run 接续", "died; the next run goes on"),
     "elsewhere": _t("在另一台机器", "on another machine"),
     "none": _t("无", "none"),
     "frozen": _t("方案冻结", "Plan frozen"),
@@ -51,7 +52,8 @@ LABELS = {
     "entry": _t("入口", "entry"),
     "planned": _t("计划", "planned"),
     "left": _t("待拨", "left"),
-    "under_way": _t("进行中", "under way"),
+    "under_way": _t("进行中", "Under way"),
+    "up": _t("进行中", "under way"),
     "outcomes": _t("结果", "outcomes"),
     "next": _t("即将到时", "Next due"),
     "last": _t("最近结束", "Last ended"),
@@ -106,7 +108,8 @@ def _table(title: str, *columns: str, right: tuple[int, ...] = ()) -> Table:
 
 def _head(status: Status, lang: Lang) -> RenderableType:
     campaign = status.campaign
-    name, colour = WANTED[campaign.wanted]
+    left = campaign.wanted is Wanted.RUNNING and status.alive is False
+    name, colour = WAITING if left else WANTED[campaign.wanted]
     title = RichText.assemble((f"{campaign.name}  ", "bold"), (name.in_(lang), f"bold {colour}"))
     if campaign.why:
         title.append(f"  {campaign.why}", "dim")
@@ -127,7 +130,7 @@ def _head(status: Status, lang: Lang) -> RenderableType:
 
 
 def _entries(status: Status, lang: Lang) -> Table:
-    names = [_label(key, lang) for key in ("entry", "planned", "left", "under_way", "outcomes")]
+    names = [_label(key, lang) for key in ("entry", "planned", "left", "up", "outcomes")]
     table = _table(_label("entries", lang), *names, right=(1, 2, 3))
     for entry in status.entries:
         outcomes = " · ".join(f"{words.OUTCOMES[name].in_(lang)} {n}" for name, n in entry.outcomes.items())

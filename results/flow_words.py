@@ -17,7 +17,7 @@ STAGES = {
     "due": _t("到时", "due"),
     "dispatched": _t("已派发", "dispatched"),
     "connected": _t("接通中心", "connected"),
-    "valid": _t("有效", "valid"),
+    "valid": _t("接通且有效", "connected and valid"),
     "scored": _t("计分", "scored"),
 }
 

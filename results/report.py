@@ -7,7 +7,10 @@ LIMIT_BYTES, after that they are linked. Personas and agents' names stay out of 
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +18,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from probes.session import Session
-from results import words
+from results import flow_table, flow_words, words
 from results.curves import figure
+from results.flow_table import FlowTable
 from results.reasons import in_words
 from results.recording import web_wav
 from results.redaction import Mask
-from results.run_folder import RunFolder
+from results.run_folder import PlanChange, RunFolder, RunInfo
 from results.run_folder import write as write_whole
 from results.storyline import Story, end_of, tell
 from scenarios.errors import RunError
@@ -74,6 +78,9 @@ def write(folder: RunFolder, lang: Lang = "zh") -> Path:
         "stages": STAGES,
         "stage_names": words.STAGES,
         "channels": words.CHANNELS,
+        "campaign_flow": _campaign_flow(folder.read_flow(), sessions, lang),
+        "deviations": _deviations(info.deviations),
+        "unsigned": _unsigned(folder, info),
         "flow_losses": _losses(metrics, sessions, lang),
         "rates": _groups(metrics, card, lang, "rate"),
         "waits": _groups(metrics, card, lang, "wait"),
@@ -154,6 +161,40 @@ def _losses(metrics: Metrics, sessions: list[Session], lang: Lang) -> Any:
         return [row | {"reason": "；".join(reasons[outcome][:3])} for outcome, row in found.items()]
 
     return losses
+
+
+def _campaign_flow(flow: FlowTable | None, sessions: list[Session], lang: Lang) -> dict[str, Any] | None:
+    """The flow table of a campaign; of a run that is none, None."""
+    if flow is None:
+        return None
+    masks = [Mask(session.persona) for session in sessions]
+    stages = []
+    for stage in flow_table.STAGES:
+        losses = []
+        for kind, reason, n, pending in flow_words.losses_at(flow, stage, lang):
+            for mask in masks:
+                reason = mask(reason)
+            losses.append({"kind": kind, "reason": reason, "n": n, "pending": pending})
+        stages.append({"name": flow_words.STAGES[stage].in_(lang), "n": flow.counts[stage], "losses": losses})
+    return {"stages": stages, "planned": flow_words.planned(flow, lang), "at": _minute(flow.at)}
+
+
+def _deviations(changes: Sequence[PlanChange]) -> list[dict[str, str]]:
+    return [
+        {"at": _minute(change.at), "by": change.by, "reason": change.reason,
+         "old": change.old_sha256, "new": change.new_sha256}
+        for change in changes
+    ]  # fmt: skip
+
+
+def _unsigned(folder: RunFolder, info: RunInfo) -> bool:
+    """Whether the plan beside the report is none that was recorded."""
+    known = {info.plan_sha256, *(sha for change in info.deviations for sha in (change.old_sha256, change.new_sha256))}
+    return folder.plan.is_file() and hashlib.sha256(folder.plan.read_bytes()).hexdigest() not in known
+
+
+def _minute(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def _groups(metrics: Metrics, card: Scorecard, lang: Lang, kind: str) -> list[dict[str, Any]]:

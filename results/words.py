@@ -141,7 +141,7 @@ LABELS = {
         " least one scored indicator counts it. Grey is still to come, not lost.",
     ),
     "as_of": _t("截至", "as of"),
-    "by_plan": _t("方案内 {plan}，替补 {more}", "{plan} by the plan, {more} replacements"),
+    "by_plan": _t("方案内 {plan}，替补 {more}", "by the plan {plan}, in place of others {more}"),
     "deviations": _t("方案偏离", "Deviations from the plan"),
     "deviations_note": _t(
         "首次拨测后方案即冻结；此后的每次更改均须签署，并列于此。",

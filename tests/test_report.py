@@ -1,6 +1,7 @@
 """The report: one page that needs nothing else, shows every session, and names nobody."""
 
 import base64
+import hashlib
 import io
 import re
 import shutil
@@ -11,18 +12,21 @@ import numpy as np
 import pytest
 from faker import Faker
 
+from harness.flow import flow
 from probes.session import Outcome
 from results import report
 from results.observe import table
 from results.recording import alaw, mono, web_wav
 from results.redaction import AGENT as MASKED
 from results.redaction import Mask
-from results.run_folder import RunFolder
+from results.run_folder import PlanChange, RunFolder
+from results.scored import standings
 from scenarios.errors import RunError
 from scoring.metrics import compute
 from scoring.scheme import load_scheme
 from scoring.scorer import score
-from tests.session_factory import AGENT, PERSONA, a_run, chat, fill, recording, voice
+from tests.attempt_rows import NOW, at, row
+from tests.session_factory import AGENT, PERSONA, START, a_run, chat, fill, recording, voice
 
 NAMES = Faker("en_GB")
 NAMES.seed_instance(5)
@@ -30,9 +34,11 @@ OTHER = NAMES.first_name()
 CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 
 
-def finished(root, sessions, lang="zh", **info):
+def finished(root, sessions, lang="zh", flow_table=None, **info):
     folder = RunFolder.create(root, "r1")
     fill(folder, sessions, info)
+    if flow_table is not None:
+        folder.write_flow(flow_table)
     rows = table(folder.sessions())
     metrics = compute(rows)
     folder.write_metrics(metrics)
@@ -131,6 +137,84 @@ def test_a_run_without_scores_is_refused(tmp_path):
 def test_the_same_run_gives_the_same_page(tmp_path):
     folder, page = finished(tmp_path, [voice(1), chat(2)])
     assert report.write(folder).read_text("utf-8") == page
+
+
+CHANGE = PlanChange(
+    at=START, by="Auditor <A>", reason="the client closed its evening shift", old_sha256="c" * 64, new_sha256="b" * 64
+)
+
+
+def a_campaign():
+    """The run of ``a_run`` as a campaign's ledger would hold it, with attempts that never became a session."""
+    sessions = a_run()
+    rows = [
+        row(
+            n, s.outcome, id=s.attempt.id, channel=s.attempt.channel, reason=s.reason, connected=s.outcome != "NET_FAIL"
+        )
+        for n, s in enumerate(sessions, start=1)
+    ]
+    rows += [row(30, "MISSED", claimed=None, reason="its window passed"), row(31, due=at(60)), row(32, replaces="v012")]
+    found = flow(rows, standings(table(sessions), load_scheme("CMM-525-0005")), NOW)
+    return sessions, found
+
+
+def test_a_campaigns_flow_table_is_shown_with_its_losses(tmp_path):
+    sessions, found = a_campaign()
+    page = finished(tmp_path, sessions, flow_table=found)[1]
+    part = re.search(r'<div class="flow stages">(.*?)\n</div>', page, re.DOTALL)[1]
+    shown = [int(n) for n in re.findall(r"<b>(\d+)</b>", part)]
+    lost = [int(n) for n in re.findall(r'class="lost[^"]*">−(\d+)', part)]
+    assert shown == list(found.counts.values()) == [23, 22, 20, 18, 17, 9]
+    assert shown[0] - shown[-1] == sum(lost) == 14
+    assert part.count("lost pending") == 3  # what is planned; still to come; waiting for its turn
+    for said in ("尚未到时", "等待轮到", "方案内 22，替补 1", "错过时段", "无计分指标", "486 Busy Here"):
+        assert said in part
+    assert "无：自首次拨测起方案未更改" in page
+
+
+def test_a_run_that_is_no_campaign_shows_neither(made):
+    assert "流程表" not in made[1]
+    assert "方案偏离" not in made[1]
+
+
+def test_a_changed_plan_is_always_shown(tmp_path):
+    page = finished(tmp_path, [voice(1)], deviations=(CHANGE,))[1]
+    for said in (
+        "方案偏离",
+        "Auditor &lt;A&gt;",
+        CHANGE.reason,
+        CHANGE.old_sha256,
+        CHANGE.new_sha256,
+        "2026-11-20 02:00",
+    ):
+        assert said in page
+    assert "方案未更改" not in page
+
+
+def test_a_plan_that_was_changed_and_not_signed_for_is_shown(tmp_path):
+    folder, page = finished(tmp_path, [voice(1)])
+    assert "nobody signed" not in page
+    folder.plan.write_text("format: 1\n")
+    assert "nobody signed for a change" in report.write(folder, "en").read_text("utf-8")
+    info = folder.info()
+    folder.write_info(info.model_copy(update={"plan_sha256": hashlib.sha256(folder.plan.read_bytes()).hexdigest()}))
+    assert "nobody signed" not in report.write(folder, "en").read_text("utf-8")
+
+
+def test_a_flow_table_that_does_not_add_up_is_refused(tmp_path):
+    sessions, found = a_campaign()
+    folder = finished(tmp_path, sessions, flow_table=found)[0]
+    folder.flow.write_text(folder.flow.read_text().replace('"planned": 23', '"planned": 24'))
+    with pytest.raises(RunError, match=r"flow\.json.*add up"):
+        report.write(folder)
+
+
+def test_a_campaigns_page_in_english(tmp_path):
+    sessions, found = a_campaign()
+    folder = finished(tmp_path, sessions, "en", flow_table=found, deviations=(CHANGE,))[0]
+    page = without_scripts(folder.report.read_text("utf-8"))
+    assert "Each stage is the next one" in page
+    assert "流程表" not in page
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no browser")
