@@ -8,12 +8,13 @@ from functools import cached_property
 from pathlib import Path
 
 from harness.authorisation import Authorisation, load_authorisation
-from harness.plan import LoadedPlan, load_plan
+from harness.plan import LoadedPlan, PlannedAttempt, expand, load_plan
 from probes.target import Chat, Line
 from probes.target_file import LoadedTarget, load_target
 from scenarios.catalogue import LoadedScenario
 from scenarios.catalogue import load as load_scenario
 from scenarios.errors import InputError
+from scenarios.model import Scenario
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,43 @@ class Audit:
                 found[name] = error
         return found
 
+    def scenario(self, name: str) -> Scenario:
+        """Returns a script that could be read."""
+        script = self.scripts[name]
+        assert isinstance(script, LoadedScenario)
+        return script.scenario
+
+    @cached_property
+    def _drawn(self) -> list[PlannedAttempt] | InputError:
+        """The plan's attempts, or why there are none."""
+        plan, target = self.readable_plan, self.readable_target
+        if plan is None or target is None:
+            return []
+        scripts: dict[str, Scenario] = {}
+        for name, script in self.scripts.items():
+            if isinstance(script, InputError):
+                return script
+            scripts[name] = script.scenario
+        try:
+            return expand(plan, target.target, scripts)
+        except InputError as error:
+            return error
+
+    @property
+    def planned(self) -> list[PlannedAttempt]:
+        """The attempts that the plan draws up on the target; none if one of the two is missing or wrong."""
+        return [] if isinstance(self._drawn, InputError) else self._drawn
+
+    @property
+    def unplanned(self) -> InputError | None:
+        """Why the plan draws up no attempts on the target, if there is a reason."""
+        return self._drawn if isinstance(self._drawn, InputError) else None
+
+    def session_s(self, attempt: PlannedAttempt) -> float:
+        """Returns the longest that an attempt may last, in seconds."""
+        assert isinstance(self.plan, LoadedPlan)
+        return self.plan.plan.limits.over(self.scenario(attempt.scenario).limits).session_s
+
     @property
     def readable_plan(self) -> LoadedPlan | None:
         """The plan, if it could be read."""
@@ -111,8 +149,7 @@ class Audit:
         return {} if target is None else {n: chat for n, chat in target.target.chats.items() if self._used(n)}
 
     def _used(self, entry: str) -> bool:
-        plan = self.readable_plan
-        return plan is None or any(stratum.entry == entry for stratum in plan.plan.attempts)
+        return not self.planned or any(attempt.entry == entry for attempt in self.planned)
 
     def now(self) -> datetime:
         """Returns this moment."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import sys
 from dataclasses import dataclass
 
 
@@ -27,10 +26,14 @@ class Ended:
         return f"{name}: {last}" if last else name
 
 
-async def run(*arguments: str) -> Ended:
-    """Runs ``python ARGUMENTS`` to its end. Cancelled, it kills the child."""
+async def run(*command: str) -> Ended:
+    """Runs a command to its end. Cancelled, it kills the child.
+
+    Raises:
+        OSError: there is no such program.
+    """
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *arguments,
+        *command,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:

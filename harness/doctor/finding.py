@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from scenarios.errors import ShopperError
+from scenarios.errors import InputError, PolicyRefused, ShopperError
 from scenarios.model import Text
 
 Figure = float | int | str | bool | None | list[str]
@@ -54,5 +54,5 @@ def fail(found: Text, cure: Text, **figures: Figure) -> Finding:
 
 def of_error(error: ShopperError, cure: Text) -> Finding:
     """Returns the failure that an error of the tree amounts to; its sentence is English and names place and cure."""
-    code = error.exit_code if error.exit_code in (2, 3) else 1
+    code = error.exit_code if isinstance(error, InputError | PolicyRefused) else 1
     return Finding(State.FAIL, Text(zh=str(error), en=str(error)), cure, exit_code=code)

@@ -124,7 +124,7 @@ async def _not_importable(needed: list[str]) -> str | None:
         for module, owners in of.items()
         if module.isidentifier() and not module.startswith("_") and wanted & {_plain(owner) for owner in owners}
     ]
-    child = await run("-c", _IMPORT, *sorted(modules))
+    child = await run(sys.executable, "-c", _IMPORT, *sorted(modules))
     if child.code == 0:
         return None
     return f"{(child.out.split() or ['?'])[-1]} ({child.reason})"

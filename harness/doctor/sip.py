@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
@@ -48,7 +49,7 @@ class SipStack:
     """The child that calls itself, run once for all checks that want to know of it."""
 
     def __init__(self, child: Callable[[], Awaitable[Ended]] | None = None) -> None:
-        self._child = child or (lambda: run("-m", "harness.doctor.loopback"))
+        self._child = child or (lambda: run(sys.executable, "-m", "harness.doctor.loopback"))
         self._task: asyncio.Task[Loopback] | None = None
 
     async def loopback(self) -> Loopback:
