@@ -120,7 +120,10 @@ def _allowed(model: Any, path: Path_) -> list[str]:
                 inner += [each for argument in get_args(kind)[-2:] for each in _models(argument)]
         found = inner
     return [
-        name for kind in found if isinstance(kind, type) and issubclass(kind, BaseModel) for name in kind.model_fields
+        info.alias or name
+        for kind in found
+        if isinstance(kind, type) and issubclass(kind, BaseModel)
+        for name, info in kind.model_fields.items()
     ]
 
 
