@@ -20,10 +20,12 @@ Files are written whole or not at all: to a temporary name, flushed to disk, the
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -33,13 +35,19 @@ from pydantic import BaseModel, Field, ValidationError
 
 from probes.session import Evidence, Record, Session
 from results.flow_table import FlowTable
-from scenarios.errors import RunError
+from scenarios.errors import FolderUnwritable, RunError
 from scenarios.model import Lang
 from scoring.metrics import Metrics
 from scoring.observations import COLUMNS, validate
 from scoring.scorecard import Scorecard
 
 M = TypeVar("M", bound=BaseModel)
+CURES = {
+    errno.ENOSPC: "free some space on this disk",
+    errno.EDQUOT: "free some space on this disk",
+    errno.EROFS: "this disk is mounted read-only: remount it, or choose another folder",
+    errno.EACCES: "give this user the right to write there, or choose another folder",
+}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -96,15 +104,17 @@ class RunFolder:
 
         Raises:
             RunError: the id is no plain name, or the folder exists already.
+            FolderUnwritable: the disk is full or read-only.
         """
         _plain(run_id, "run")
         path = Path(root) / run_id
-        try:
-            path.mkdir(parents=True)
-        except FileExistsError as error:
-            raise RunError("this run exists already", file=path, cure="choose another id") from error
         folder = cls(path)
-        folder.sessions_dir.mkdir()
+        with writing(path):
+            try:
+                path.mkdir(parents=True)
+            except FileExistsError as error:
+                raise RunError("this run exists already", file=path, cure="choose another id") from error
+            folder.sessions_dir.mkdir()
         return folder
 
     @classmethod
@@ -147,7 +157,8 @@ class RunFolder:
     def write_session(self, session: Session) -> Path:
         """Writes one session and returns the file."""
         home = self.session_dir(session.attempt.id)
-        home.mkdir(parents=True, exist_ok=True)
+        with writing(home):
+            home.mkdir(parents=True, exist_ok=True)
         return write(home / "session.json", session.model_dump_json(indent=2))
 
     def sessions(self) -> Iterator[Session]:
@@ -213,20 +224,39 @@ class RunFolder:
 
 
 def write(path: Path, content: str | bytes) -> Path:
-    """Writes a file whole or not at all, and returns its path."""
+    """Writes a file whole or not at all, and returns its path.
+
+    Raises:
+        FolderUnwritable: the disk is full or read-only; what was there before is there still.
+    """
     data = content.encode() if isinstance(content, str) else content
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with writing(path):
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
     return path
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What cannot be written in here is told in one sentence.
+
+    Raises:
+        FolderUnwritable: instead of any OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        cure = CURES.get(error.errno or 0, "see that its folder is there and may be written")
+        raise FolderUnwritable(f"{path}: cannot be written: {error.strerror or error} ({cure})") from error
 
 
 def _plain(name: str, what: str) -> str:

@@ -13,6 +13,9 @@
     ├── PolicyRefused            the dial policy or an authorisation says no  -> exit code 3
     ├── ToolMissing              a program the run needs is not there         -> exit code 2
     ├── LedgerUnavailable        the ledger cannot be read or written now     -> exit code 1
+    ├── EvidenceUnavailable      the evidence store cannot be used now        -> exit code 1
+    │   └── EvidenceDamaged          a session's files are not what it says
+    ├── FolderUnwritable         a file cannot be written: full, read-only    -> exit code 1
     └── ProbeFault               a session could not be carried on
         ├── FarEndFault              the far end's doing: refused, unreachable, page broken
         └── HarnessFault             our own doing: the session becomes INVALID, never a score
@@ -91,6 +94,18 @@ class ToolMissing(ShopperError):
 
 class LedgerUnavailable(ShopperError):
     """The ledger's database cannot be reached or written at the moment; nothing is dialled until it can."""
+
+
+class EvidenceUnavailable(ShopperError):
+    """The evidence store cannot be used at the moment; what is local stays, and is sent later."""
+
+
+class EvidenceDamaged(EvidenceUnavailable):
+    """A session's files are not what its session.json says, here or in the store; trying again does not help."""
+
+
+class FolderUnwritable(ShopperError):
+    """A file cannot be written: the disk is full or read-only. Nothing is left half written."""
 
 
 class ProbeFault(ShopperError):

@@ -1,0 +1,85 @@
+"""What lies in a session's folder, against what its ``session.json`` says should lie there."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from pydantic import ValidationError
+
+from probes.session import Evidence, Session
+from results.run_folder import NAME, RunFolder
+from scenarios.errors import EvidenceDamaged
+
+SESSION = "session.json"
+Stamp = tuple[int, str]  # size in bytes, SHA-256 in hex
+
+
+def stamp(file: BinaryIO) -> Stamp:
+    """Returns size and SHA-256 of what is left to read of a file."""
+    digest, size = hashlib.sha256(), 0
+    while block := file.read(1 << 20):
+        digest.update(block)
+        size += len(block)
+    return size, digest.hexdigest()
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """Returns size and SHA-256 of a local file; None if there is no such file."""
+    try:
+        with path.open("rb") as file:
+            return stamp(file)
+    except (FileNotFoundError, IsADirectoryError):
+        return None
+
+
+def parse(content: bytes, attempt: str, place: str) -> Session:
+    """Reads a ``session.json``.
+
+    Raises:
+        EvidenceDamaged: it is cut off or damaged, belongs to another attempt, or names files outside its folder.
+    """
+    try:
+        session = Session.model_validate_json(content)
+    except ValidationError as error:
+        raise EvidenceDamaged(f"{place}: {SESSION} is damaged: {error.errors()[0]['msg']}") from error
+    if session.attempt.id != attempt:
+        raise EvidenceDamaged(f"{place}: {SESSION} belongs to attempt {session.attempt.id!r}")
+    for item in session.evidence:
+        if PurePosixPath(item.name).name != item.name or "\\" in item.name or item.name in ("..", SESSION):
+            raise EvidenceDamaged(f"{place}: {item.name!r} cannot name a file of the session")
+    return session
+
+
+def difference(item: Evidence, found: Stamp | None) -> str | None:
+    """Says in what a file is not what its session says; None if it is."""
+    if found is None:
+        return f"{item.name} is missing"
+    if found[0] != item.bytes:
+        return f"{item.name} has {found[0]} bytes instead of {item.bytes}"
+    return None if found[1] == item.sha256 else f"{item.name} was changed: its SHA-256 is another"
+
+
+def check(folder: RunFolder) -> list[str]:
+    """Compares every session's evidence with the files in a run folder.
+
+    Returns:
+        One sentence for each file that is missing, changed or not in the session's list, and for each session that is
+        not there or cannot be read; empty means whole.
+    """
+    problems = []
+    for home in sorted(path for path in folder.sessions_dir.iterdir() if path.is_dir() and NAME.fullmatch(path.name)):
+        try:
+            session = parse((home / SESSION).read_bytes(), home.name, home.name)
+        except FileNotFoundError:
+            problems.append(f"{home.name}: {SESSION} is missing: the attempt is under way, or its worker died")
+            continue
+        except EvidenceDamaged as error:
+            problems.append(str(error))
+            continue
+        found = (difference(item, stamp_of(home / item.name)) for item in session.evidence)
+        problems += [f"{home.name}: {sentence}" for sentence in found if sentence is not None]
+        extra = {path.name for path in home.iterdir()} - {item.name for item in session.evidence} - {SESSION}
+        problems += [f"{home.name}: {name} is not in the session's list of evidence" for name in sorted(extra)]
+    return problems
