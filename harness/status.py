@@ -17,6 +17,7 @@ from probes.session import Session
 from results.flow_table import FlowTable
 from results.observe import table
 from results.redaction import Mask
+from results.run_folder import PlanChange, RunFolder
 from results.scored import standings
 from scoring.observations import OUTCOMES
 from scoring.scheme import load_scheme
@@ -159,6 +160,17 @@ def _busy(row: Attempt, claimed: datetime, now: datetime) -> bool:
     if row.state is not State.ENDED:
         return True
     return row.outcome == "LOST" and now < claimed + timedelta(seconds=row.session_s)
+
+
+def record(status: Status, folder: RunFolder) -> None:
+    """Writes the flow table and the deviations into a run's folder, for its report.
+
+    Raises:
+        RunError: the run has no run.json.
+    """
+    changes = tuple(PlanChange(**vars(deviation)) for deviation in status.deviations)
+    folder.write_flow(status.flow)
+    folder.write_info(folder.info().model_copy(update={"deviations": changes}))
 
 
 def document(status: Status) -> dict[str, Any]:
