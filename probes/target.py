@@ -7,7 +7,7 @@ wording of each fact the client has confirmed as right. Who may call it, and whe
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -48,7 +48,7 @@ class Prompt(Strict):
 
 
 class Account(Strict):
-    """How our own trunk knows us. The password is never in the file: ``password_env`` names the variable."""
+    """How our own trunk knows us. ``password_env`` names the variable; no password is ever in the file."""
 
     uri: str
     registrar: str | None = None
@@ -56,10 +56,49 @@ class Account(Strict):
     password_env: str | None = None
 
 
+class SessionTimer(Strict):
+    """RFC 4028: how both ends notice a call that has died. ``use`` None: as its kind of trunk has it."""
+
+    use: Literal["off", "optional", "required"] | None = None
+    expires_s: int = Field(default=1800, ge=90, le=86400)
+    min_se_s: int = Field(default=90, ge=90, le=86400)
+
+
+class Nat(Strict):
+    """What helps when a router rewrites our addresses. ``rewrite_contact`` None: as its kind of trunk has it."""
+
+    rewrite_contact: bool | None = Field(default=None, description="use the address the registrar saw as our own")
+    rewrite_sdp: bool = Field(default=False, description="give that address for the audio too")
+    stun: tuple[str, ...] = Field(default=(), description="HOST[:PORT] of servers that tell us our address")
+    ice: bool = False
+
+
+class TrunkSpec(Strict):
+    """How calls leave, shared by the lines that name it. It is ours, never the centre's."""
+
+    kind: Literal["registered", "ip", "extension", "gateway"]
+    uri: str = Field(description="our own identity, sip:USER@HOST")
+    registrar: str | None = Field(default=None, description="sip:HOST[:PORT]: we register there before the first call")
+    proxy: str | None = Field(default=None, description="sip:HOST[:PORT]: everything is sent there")
+    username: str | None = Field(default=None, description="default: the user of uri")
+    password_env: str | None = None
+    transport: Literal["udp", "tcp", "tls"] = "udp"
+    srtp: bool = False
+    ca_file: str | None = Field(default=None, description="PEM beside the target file; default: the system's")
+    codecs: tuple[Codec, ...] = Field(default=("PCMA", "PCMU"), min_length=1)
+    dtmf: Literal["rfc4733", "info"] = "rfc4733"
+    session_timer: SessionTimer = SessionTimer()
+    keep_alive_s: int | None = Field(default=None, ge=0, le=3600)
+    nat: Nat = Nat()
+    channels: int = Field(default=1, ge=1, description="how many calls it carries at once, over all lines")
+    site: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")
+
+
 class Line(Strict):
-    """One telephone number of the centre."""
+    """One telephone number of the centre, and how calls to it leave: by a named trunk, or by its own short keys."""
 
     uri: str = Field(description="sip:NUMBER@HOST[:PORT]")
+    trunk: str | None = None
     transport: Literal["udp", "tcp", "tls"] = "udp"
     srtp: bool = False
     dtmf: Literal["rfc4733", "info"] = "rfc4733"
@@ -67,6 +106,8 @@ class Line(Strict):
     channels: int = Field(default=1, ge=1, description="at most so many of our calls at once on this line")
     to_human: tuple[ReachStep, ...] = ()
     account: Account | None = None
+
+    OWN_WAY: ClassVar[tuple[str, ...]] = ("transport", "srtp", "dtmf", "codecs", "account")  # what a trunk says instead
 
 
 class Chat(Strict):
@@ -95,11 +136,23 @@ class Target(Strict):
     format: Literal[1]
     name: str
     lang: Lang = "zh"
+    trunks: dict[str, TrunkSpec] = Field(default_factory=dict)
     lines: dict[str, Line] = Field(default_factory=dict)
     chats: dict[str, Chat] = Field(default_factory=dict)
     prompts: tuple[Prompt, ...] = ()
     facts: dict[str, dict[str, FactAnswer]] = Field(default_factory=dict, description="scenario id -> fact -> answer")
     recordings: str | None = Field(default=None, description="folder of our own recorded lines, beside the target file")
+
+    def trunk_of(self, line: Line) -> TrunkSpec:
+        """Returns how calls to ``line`` leave: the trunk that it names, else one made of its own keys."""
+        if line.trunk is not None:
+            return self.trunks[line.trunk]
+        account = line.account or Account(uri="sip:shopper@127.0.0.1")
+        return TrunkSpec(
+            kind="ip" if account.registrar is None else "registered",
+            transport=line.transport, srtp=line.srtp, dtmf=line.dtmf, codecs=line.codecs, channels=line.channels,
+            **account.model_dump(),
+        )  # fmt: skip
 
     def prompt_path(self, prompt: Prompt, folder: Path) -> Path:
         """Returns the audio file of ``prompt`` for a target file that lies in ``folder``."""
