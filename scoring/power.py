@@ -122,3 +122,8 @@ def design_effect(weights: Sequence[Fraction | float], counts: Sequence[int]) ->
     whole = float(sum(weights))
     total = sum((float(weight) / whole) ** 2 / count for weight, count in zip(weights, counts, strict=True))
     return sum(counts) * total
+
+
+def effective_n(weights: Sequence[Fraction | float], counts: Sequence[int]) -> int:
+    """Returns the size of the plain sample that is as precise, rounded down."""
+    return int(sum(counts) / design_effect(weights, counts) + 1e-9)

@@ -53,7 +53,7 @@ def draw_up(
     check(loaded, target, scenarios)
     ceilings = None if authorisation is None else authorisation.ceilings
     draw, gap = random.Random(plan.seed), gap_ms(plan)
-    totals = counts(loaded)
+    totals = counts(plan)
     rows = cells(plan, range(len(plan.strata)), now, authorisation)
     for index, row in enumerate(rows):
         if not row:

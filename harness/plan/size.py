@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from harness.plan.allocation import proportional
-from harness.plan.loading import LEAST, LoadedPlan
+from harness.plan.loading import LEAST
 from harness.plan.model import Plan
 from scenarios.model import ChannelKind
-from scoring.power import n_for_half_width, n_for_power
+from scoring.power import effective_n, n_for_half_width, n_for_power
 
 
 def needed(plan: Plan) -> int | None:
@@ -18,13 +20,12 @@ def needed(plan: Plan) -> int | None:
     return None if size.power is None else n_for_power(plan.target_rate, plan.expected_rate, size.power)
 
 
-def counts(loaded: LoadedPlan) -> list[int]:
-    """Returns how many attempts each stratum gets: in proportion to the weights, at least two.
+def counts(plan: Plan) -> list[int]:
+    """Returns how many attempts each stratum of a scheduled plan gets: in proportion to the weights, at least two.
 
-    Raises:
-        PlanError: there are more strata than the precision or power needs attempts.
+    For a precision or a power every channel gets what it needs by itself, and as many more as rounding and the least
+    of two cost it (its design effect).
     """
-    plan = loaded.plan
     assert plan.size is not None
     each = needed(plan)
     if each is None:
@@ -34,14 +35,20 @@ def counts(loaded: LoadedPlan) -> list[int]:
     channels: dict[ChannelKind, list[int]] = {}
     for index, stratum in enumerate(plan.strata):
         channels.setdefault(stratum.channel, []).append(index)
-    for channel, members in channels.items():
-        if each < LEAST * len(members):
-            message = (
-                f"n = {each} is enough for this precision or power, but too few for {len(members)} {channel} strata"
-            )
-            cure = f"{LEAST} each take {LEAST * len(members)}; write size: {{n: …}} or join strata"
-            raise loaded.error(("size",), message, cure)
+    for members in channels.values():
         weights = [plan.strata[index].weight for index in members]
-        for index, count in zip(members, proportional(each, weights, least=LEAST), strict=True):
+        shares = _enough(each, weights)
+        for index, count in zip(members, shares, strict=True):
             found[index] = count
     return found
+
+
+def _enough(wanted: int, weights: list[Fraction]) -> list[int]:
+    """Returns shares that are as precise as a plain sample of ``wanted``."""
+    n = max(wanted, LEAST * len(weights))
+    while True:
+        shares = proportional(n, weights, least=LEAST)
+        effective = effective_n(weights, shares)
+        if effective >= wanted:
+            return shares
+        n += wanted - effective
