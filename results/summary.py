@@ -63,12 +63,13 @@ def flow_table(flow: FlowTable, lang: Lang) -> Table:
     """Returns the flow table of a campaign: the stages, and between two of them what was lost and why."""
     table = _table(label("campaign_flow", lang), "", "n", "", right=(1,))
     table.show_header = False
+    table.columns[2].overflow = "fold"  # nothing of a reason is lost on a narrow screen
     for stage in FLOW_STAGES:
         for kind, reason, n, pending in flow_words.losses_at(flow, stage, lang):
             style = "dim" if pending else "red"
             table.add_row("", RichText(f"− {n}", style=style), RichText.assemble((kind, style), (f"  {reason}", "dim")))
         note = flow_words.planned(flow, lang) if stage == "planned" else ""
-        name = words.both(flow_words.STAGES[stage], lang)
+        name = flow_words.STAGES[stage].in_(lang)
         table.add_row(RichText(name, style="bold"), RichText(str(flow.counts[stage]), style="bold"), note)
     return table
 

@@ -21,6 +21,7 @@ from harness.watch import watch
 from probes.clock import Clock
 from results.flow_table import STAGES
 from results.run_folder import RunFolder
+from results.summary import flow_table
 from scenarios.errors import LedgerUnavailable
 from tests import virtual_time
 from tests.attempt_rows import NOW, at, row
@@ -156,6 +157,15 @@ def test_the_page_fits_and_says_what_matters(lang, width, page):
         assert "Auditor [A]" in text
         assert "dddddddddddd → cccccccccccc" in re.sub(r"\s+", " ", text)
     assert ("流程表" in text) is (lang == "zh")
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_no_reason_is_cut_off_on_a_narrow_screen(lang):
+    why = "the authorisation of the client expired, and what is left is dialled by nobody"
+    rows = [row(1, "BLOCKED", claimed=None, reason=why), row(2, "BLOCKED", claimed=None, reason="拒绝" * 60)]
+    text = re.sub(r"\s+", "", shown(flow_table(status(Rows(rows=rows), "c1", NOW).flow, lang), 60))
+    assert why.replace(" ", "") in text
+    assert "拒绝" * 60 in text
 
 
 def test_agents_are_not_named():
