@@ -40,12 +40,10 @@ class WayOut:
 
 
 def way_out(target: Target, line: Line) -> WayOut:
-    """Returns how calls to ``line`` leave: by the trunk it names, else by its own account."""
-    named = getattr(line, "trunk", None)
-    trunk = getattr(target, "trunks", {})[named] if named is not None else None
-    account = line.account if trunk is None else (getattr(trunk, "account", None) or trunk)
-    carriers = [getattr(place, key, None) for place in (account, trunk) for key in ("registrar", "proxy")]
-    return WayOut(getattr(account, "uri", None), tuple(dict.fromkeys(uri for uri in carriers if uri)))
+    """Returns how calls to ``line`` leave; a line with neither trunk nor account names no caller."""
+    trunk = target.trunk_of(line)
+    named = line.trunk is not None or line.account is not None
+    return WayOut(trunk.uri if named else None, tuple(uri for uri in (trunk.registrar, trunk.proxy) if uri))
 
 
 def permit(

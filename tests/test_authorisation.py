@@ -161,6 +161,40 @@ def test_a_registrar_elsewhere_takes_the_call_off_this_machine() -> None:
         permit(target, Path(), "voice", "hotline", load_scenario("S01").scenario, signed(), OPEN)
 
 
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({}, None),
+        ({"proxy": "sip:127.0.0.1:5061"}, None),
+        ({"proxy": "sip:sip.example.com:5061;transport=tls"}, None),
+        ({"proxy": "sip:proxy.example.org"}, r"proxy\.example\.org.*not in the authorisation"),
+        ({"proxy": "sip:127.0.0.1;maddr=10.0.0.1"}, "is not written as sip:HOST"),
+        ({"registrar": "sip:proxy.example.org"}, r"proxy\.example\.org.*not in the authorisation"),
+        ({"uri": "sip:95588@sip.example.com"}, "95588@sip.example.com is not in the authorisation"),
+    ],
+)
+def test_every_host_of_a_trunk_is_our_own(change: dict[str, Any], why: str | None) -> None:
+    trunk = {"kind": "ip", "uri": "sip:02195001234@sip.example.com"} | change
+    line = {"uri": "sip:95001@sip.example.com", "trunk": "ours"}
+    document = {"format": 1, "name": "x", "trunks": {"ours": trunk}, "lines": {"hotline": line}}
+    target = Target.model_validate(document)
+    scenario = load_scenario("S01").scenario
+    if why is None:
+        permit(target, Path(), "voice", "hotline", scenario, signed(), OPEN)
+        return
+    with pytest.raises(PolicyRefused, match=why):
+        permit(target, Path(), "voice", "hotline", scenario, signed(), OPEN)
+
+
+def test_a_proxy_elsewhere_takes_a_call_to_this_machine_off_it() -> None:
+    trunk = {"kind": "ip", "uri": "sip:a@127.0.0.1", "proxy": "sip:sip.example.com"}
+    line = {"uri": "sip:95001@127.0.0.1", "trunk": "ours"}
+    document = {"format": 1, "name": "x", "trunks": {"ours": trunk}, "lines": {"hotline": line}}
+    target = Target.model_validate(document)
+    with pytest.raises(PolicyRefused, match="no authorisation"):
+        permit(target, Path(), "voice", "hotline", load_scenario("S01").scenario, None, OPEN)
+
+
 def test_registering_does_not_wait_for_opening_hours() -> None:
     closed = OPEN + timedelta(hours=12)
     check_trunk("sip:sip.example.com", signed(), closed)

@@ -27,11 +27,11 @@ COLUMNS: dict[CheckName, Text] = {
     "number": Text(zh="号码", en="number"),
     "url": Text(zh="网址", en="URL"),
     "trunk": Text(zh="中继", en="trunk"),
-    "identity": Text(zh="主叫身份", en="identity"),
-    "signature": Text(zh="签署", en="signature"),
-    "validity": Text(zh="有效期", en="validity"),
+    "identity": Text(zh="主叫", en="caller"),
+    "signature": Text(zh="签署", en="signed"),
+    "validity": Text(zh="有效", en="valid"),
     "hours": Text(zh="时段", en="hours"),
-    "recording": Text(zh="录音依据", en="recording"),
+    "recording": Text(zh="录音", en="record"),
     "voice": Text(zh="语音", en="voice"),
 }
 TOTALS = {
@@ -104,11 +104,11 @@ def _reasons(found: Clearance, lang: Lang) -> list[tuple[str, Refusal]]:
 def _render(console: Console, found: Clearance, signed: Authorisation, lang: Lang) -> None:
     used = [name for name in COLUMNS if any(entry.of(name) for entry in found.entries)]
     title = Text(zh=f"授权检查：{signed.client}", en=f"Authorisation of {signed.client}").in_(lang)
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(Text(zh="入口", en="entry").in_(lang))
-    table.add_column("n", justify="right")
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
+    table.add_column(Text(zh="入口", en="entry").in_(lang), no_wrap=True)
+    table.add_column("   n ", justify="right")
     for name in used:
-        table.add_column(COLUMNS[name].in_(lang), justify="center")
+        table.add_column(f" {COLUMNS[name].in_(lang)}", justify="center", no_wrap=True)
     for entry in found.entries:
         marks = ["–" if (one := entry.of(name)) is None else "✗" if one.refusal else "✓" for name in used]
         table.add_row(entry.entry, str(entry.planned), *marks)
