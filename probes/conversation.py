@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from probes.channel import Channel, Said
 from probes.clock import Anchor, Clock
@@ -224,10 +224,17 @@ class Conversation:
             return
         if await self._until(lambda: True if self._reached() else None, self.limits.ring_s) is None:
             if self._ended is not None:
-                ours = self._ended.data.get("code") in (401, 407)  # our own trunk does not know us
-                outcome = Outcome.INVALID if ours else Outcome.NET_FAIL
-                raise _Stop(f"not connected: {self._ended.data.get('cause', 'ended')}", outcome)
+                raise self._not_connected(self._ended.data)
             raise _Stop(f"no answer within {self.limits.ring_s:g} s", Outcome.NET_FAIL)
+
+    def _not_connected(self, ended: Mapping[str, Any]) -> _Stop:
+        """What our own trunk refuses is never the centre's failure."""
+        cause, fault = ended.get("cause", "ended"), ended.get("fault")
+        if fault == "line":
+            return _Stop(f"our own line did not carry the call: {cause}", Outcome.INVALID)
+        if fault == "unclear":
+            self.review.append(f"it cannot be told whether our own trunk or the centre said {cause}")
+        return _Stop(f"not connected: {cause}", Outcome.NET_FAIL)
 
     async def _step(self, step: Step) -> None:
         if step.human is not None:

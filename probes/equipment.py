@@ -6,23 +6,19 @@ One object a process, on one event loop; ``close`` ends every call and frees the
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from probes.address import host_of, is_loopback
 from probes.channel import Channel
 from probes.clock import Clock
 from probes.session import AttemptKey
 from probes.speaking.speaker import Speaker, Voice
-from probes.target import Line, Target
-from probes.voice.leg import Trunk
-from scenarios.errors import InputError
+from probes.target import Target
 from scenarios.model import Lang
 
 if TYPE_CHECKING:
     from probes.chat.browser import Browser
-    from probes.voice.pjsip import Endpoint
+    from probes.voice.pjsip.endpoint import Endpoint
 
 CALLER_VARIANTS = ("f3", "f5", "m2", "m4")
 
@@ -60,17 +56,19 @@ class Equipment:
         from probes.hearing.ear import Ear
         from probes.hearing.wav import read_wav
         from probes.voice.channel import VoiceChannel
-        from probes.voice.pjsip import Endpoint
+        from probes.voice.pjsip.endpoint import Endpoint
+        from probes.voice.trunk import trunk_of
 
         async with self._starting:
             if self._endpoint is None:
                 self._endpoint = await Endpoint().start()
         line = target.lines[attempt.entry]
+        trunk = trunk_of(target, line, target_folder)
         prompts = [(prompt, read_wav(target.prompt_path(prompt, target_folder))) for prompt in target.prompts]
         recordings = None if target.recordings is None else target_folder / target.recordings / attempt.scenario
         speaker = Speaker(lang, Voice.draw(attempt.seed, among=CALLER_VARIANTS), self.cache, recordings)
         return VoiceChannel(
-            line, endpoint=self._endpoint, trunk=trunk_of(line), ear=Ear(prompts), speaker=speaker, folder=folder
+            line, endpoint=self._endpoint, trunk=trunk, ear=Ear(prompts), speaker=speaker, folder=folder
         )
 
     async def _chat(
@@ -90,24 +88,3 @@ class Equipment:
             lang=lang,
             profiles=target_folder,
         )
-
-
-def trunk_of(line: Line) -> Trunk:
-    """Returns how calls to ``line`` leave; the password comes from the environment.
-
-    Raises:
-        InputError: the variable that should hold the password is not set.
-    """
-    bind = "127.0.0.1" if is_loopback(host_of(line.uri)) else "0.0.0.0"  # noqa: S104 - a SIP endpoint listens
-    account = line.account
-    if account is None:
-        return Trunk(bind=bind, transport=line.transport, srtp=line.srtp)
-    password = None
-    if account.password_env is not None:
-        password = os.environ.get(account.password_env)
-        if password is None:
-            raise InputError(f"the environment variable {account.password_env} (SIP password) is not set")
-    return Trunk(
-        bind=bind, transport=line.transport, uri=account.uri, registrar=account.registrar,
-        username=account.username, password=password, srtp=line.srtp,
-    )  # fmt: skip

@@ -57,7 +57,7 @@ class Account(Strict):
 
 
 class SessionTimer(Strict):
-    """RFC 4028: how both ends notice a call that has died. ``use`` None: as its kind of trunk has it."""
+    """RFC 4028: how both ends notice a call that has died. ``use`` None: off on a gateway, else optional."""
 
     use: Literal["off", "optional", "required"] | None = None
     expires_s: int = Field(default=1800, ge=90, le=86400)
@@ -65,9 +65,9 @@ class SessionTimer(Strict):
 
 
 class Nat(Strict):
-    """What helps when a router rewrites our addresses. ``rewrite_contact`` None: as its kind of trunk has it."""
+    """What helps when a router rewrites our addresses."""
 
-    rewrite_contact: bool | None = Field(default=None, description="use the address the registrar saw as our own")
+    rewrite_contact: bool = Field(default=True, description="register the address the registrar saw as our own")
     rewrite_sdp: bool = Field(default=False, description="give that address for the audio too")
     stun: tuple[str, ...] = Field(default=(), description="HOST[:PORT] of servers that tell us our address")
     ice: bool = False
@@ -88,7 +88,7 @@ class TrunkSpec(Strict):
     codecs: tuple[Codec, ...] = Field(default=("PCMA", "PCMU"), min_length=1)
     dtmf: Literal["rfc4733", "info"] = "rfc4733"
     session_timer: SessionTimer = SessionTimer()
-    keep_alive_s: int | None = Field(default=None, ge=0, le=3600)
+    keep_alive_s: int = Field(default=15, ge=0, le=3600, description="over UDP, once registered; 0: none")
     nat: Nat = Nat()
     channels: int = Field(default=1, ge=1, description="how many calls it carries at once, over all lines")
     site: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")
@@ -151,7 +151,7 @@ class Target(Strict):
         return TrunkSpec(
             kind="ip" if account.registrar is None else "registered",
             transport=line.transport, srtp=line.srtp, dtmf=line.dtmf, codecs=line.codecs, channels=line.channels,
-            **account.model_dump(),
+            session_timer=SessionTimer(use="off"), **account.model_dump(),
         )  # fmt: skip
 
     def prompt_path(self, prompt: Prompt, folder: Path) -> Path:

@@ -141,7 +141,7 @@ def test_faults_of_the_far_end_and_of_ours_are_told_apart() -> None:
 def test_what_our_own_side_ends_counts_for_nobody() -> None:
     stopped = [*prompt("transfer"), (5.0, at("ended", by="us", cause="200 OK", fault="harness"))]
     assert hold(ScriptedChannel("voice", ANSWERED, [stopped])).outcome is Outcome.INVALID
-    unknown_to_the_trunk = [(0.1, at("ended", by="far", cause="401 Unauthorized", code=401))]
+    unknown_to_the_trunk = [(0.1, at("ended", by="far", cause="401 Unauthorized", code=401, fault="line"))]
     assert hold(ScriptedChannel("voice", unknown_to_the_trunk, [])).outcome is Outcome.INVALID
     silent = [(0.1, at("connected")), (1.0, at("no_audio"))]
     assert hold(ScriptedChannel("voice", silent, [])).outcome is Outcome.INVALID

@@ -17,10 +17,12 @@ from typing import Any
 
 import numpy as np
 
+from probes.target import Codec
 from probes.voice.audio import FRAME_SAMPLES, RATE, FrameLog, Pcm
-from probes.voice.leg import Leg, Trunk
+from probes.voice.leg import Leg
+from probes.voice.trunk import Trunk
 
-CODECS = ("PCMA",)
+CODECS: tuple[Codec, ...] = ("PCMA",)
 SECONDS = 2.0
 FOUND = 0.5  # correlation from which a frame counts as arrived; two that are not alike stay below 0.4
 LATEST_S = 1.5  # a frame is looked for so long after it was sent
@@ -161,15 +163,14 @@ def _tls(library: ctypes.CDLL) -> str:
 
 async def call_ourselves() -> None:
     """Starts the stack, prints what it is, calls it, prints what was heard."""
-    import pjsua2._pjsua2 as native
-
-    from probes.voice.pjsip import Endpoint
+    from probes.voice.pjsip.endpoint import Endpoint
+    from probes.voice.pjsip.library import SHARED_OBJECT
 
     invited: asyncio.Queue[Leg] = asyncio.Queue()
     endpoint = await Endpoint(on_invite=invited.put_nowait).start()
     try:
-        _tell(asdict(await endpoint.do(lambda: describe(native.__file__))))
-        trunk = Trunk(uri="sip:doctor@127.0.0.1")
+        _tell(asdict(await endpoint.do(lambda: describe(SHARED_OBJECT))))
+        trunk = Trunk(uri="sip:doctor@127.0.0.1", codecs=CODECS)
         address = await endpoint.bind(trunk)
         _tell(asdict(await _call(endpoint, trunk, f"sip:doctor@{address}", invited)))
     finally:
@@ -179,7 +180,7 @@ async def call_ourselves() -> None:
 async def _call(endpoint: Any, trunk: Trunk, uri: str, invited: asyncio.Queue[Leg]) -> Called:
     ours = endpoint.leg(uri)
     log = ours.listen(lambda: None)
-    dialled = await endpoint.dial(ours, trunk, CODECS)
+    dialled = await endpoint.dial(ours, trunk)
     async with asyncio.timeout(5):
         theirs = await invited.get()
     echo = _Echo(theirs)

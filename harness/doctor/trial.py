@@ -19,8 +19,7 @@ from harness.permission import examine
 from harness.refusal import Refusal
 from probes.channel import Channel
 from probes.clock import Clock
-from probes.equipment import trunk_of
-from probes.target import Chat, Line
+from probes.target import Chat, Line, Target
 from probes.voice.leg import Leg, Signal
 from scenarios import catalogue
 from scenarios.errors import FarEndFault, InputError
@@ -90,7 +89,8 @@ async def _trial(audit: Audit, stack: SipStack) -> Finding:
     if line is not None and not await stack.usable():
         return NO_STACK
     chat = target.target.chats.get(entry)
-    work = asyncio.create_task(_call(line) if line is not None else _open(chat, target.target.lang, target.folder))
+    centre, folder = target.target, target.folder
+    work = asyncio.create_task(_call(centre, line, folder) if line is not None else _open(chat, centre.lang, folder))
     watch = asyncio.create_task(kill_switch.wait(switch))
     try:
         await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
@@ -103,16 +103,17 @@ async def _trial(audit: Audit, stack: SipStack) -> Finding:
         await asyncio.gather(work, watch, return_exceptions=True)
 
 
-async def _call(line: Line) -> Finding:
+async def _call(target: Target, line: Line, folder: Path) -> Finding:
     """Calls, listens for three seconds once it is answered, hangs up."""
-    from probes.voice.pjsip import Endpoint
+    from probes.voice.pjsip.endpoint import Endpoint
+    from probes.voice.trunk import trunk_of
 
-    trunk = trunk_of(line)
+    trunk = trunk_of(target, line, folder)
     endpoint = await Endpoint().start()
     try:
         leg = endpoint.leg(line.uri)
         log = leg.listen(lambda: None)
-        dialled = await endpoint.dial(leg, trunk, line.codecs)
+        dialled = await endpoint.dial(leg, trunk)
         seen: dict[str, Signal] = {}
         try:
             async with asyncio.timeout(RING_S):

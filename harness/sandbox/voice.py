@@ -18,8 +18,9 @@ from harness.sandbox.truth import Truth
 from probes.hearing.wav import read_wav
 from probes.speaking.music import hold_music
 from probes.speaking.speaker import Speaker
-from probes.voice.leg import Leg, Trunk
-from probes.voice.pjsip import Endpoint
+from probes.voice.leg import Leg
+from probes.voice.pjsip.endpoint import Endpoint
+from probes.voice.trunk import Trunk
 from scenarios.errors import ProbeFault
 
 log = logging.getLogger(__name__)

@@ -17,8 +17,9 @@ from probes.session import Event
 from probes.speaking.speaker import Speaker
 from probes.target import Line
 from probes.voice.audio import Recording
-from probes.voice.leg import Leg, Signal, Trunk
-from probes.voice.pjsip import Endpoint
+from probes.voice.leg import Leg, Signal
+from probes.voice.pjsip.endpoint import Endpoint
+from probes.voice.trunk import Trunk
 from scenarios.errors import FarEndFault
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class VoiceChannel:
         self._recording = Recording(self.folder / "call.wav", self._origin)
         self._leg = self.endpoint.leg(self.line.uri)  # known before it is dialled, so that it can always be hung up
         self._leg.listen(self._pump)
-        dialled = await self.endpoint.dial(self._leg, self.trunk, self.line.codecs)
+        dialled = await self.endpoint.dial(self._leg, self.trunk)
         self._put(Event(kind="dialled", t=dialled - self._origin, method="callback", u=SIGNAL_U))
         self._signals = asyncio.create_task(self._follow(self._leg))
 
@@ -73,8 +74,8 @@ class VoiceChannel:
         return Said(start - self._origin, end - self._origin, "callback")
 
     async def press(self, digits: str) -> Said:
-        """Presses keys by RFC 4733 events or SIP INFO, as the line says."""
-        at = await self._live().press(digits, self.line.dtmf) - self._origin
+        """Presses keys by RFC 4733 events or SIP INFO, as the trunk says."""
+        at = await self._live().press(digits, self.trunk.dtmf) - self._origin
         return Said(at, at + KEY_S * len(digits), "callback")
 
     async def close(self) -> None:
@@ -127,6 +128,8 @@ class VoiceChannel:
         if signal.kind == "ended":
             data: dict[str, Any] = {key: signal.data[key] for key in ("by", "code", "fault") if key in signal.data}
             data["cause"] = f"{signal.data['code']} {signal.data['reason']}"
+            if signal.data.get("whose") in ("line", "unclear"):
+                data["fault"] = signal.data["whose"]
             self._pump()  # what was heard before the end is told before the end
             self._put(Event(kind="ended", t=t, method="callback", u=SIGNAL_U, data=data))
         elif signal.kind != "media":

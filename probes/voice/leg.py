@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from probes.voice.audio import FrameLog, Mouth
 
 if TYPE_CHECKING:
-    from probes.voice.pjsip import Endpoint
+    from probes.voice.pjsip.endpoint import Endpoint
 
 log = logging.getLogger(__name__)
 CALLS_PER_PROCESS = 4  # a constant of the SIP stack as it is built
@@ -24,20 +24,6 @@ class Signal:
     t: float
     kind: Literal["ringing", "early_media", "connected", "media", "dtmf", "redirect", "refer", "ended"]
     data: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Trunk:
-    """How calls leave: one SIP account. Secrets are never part of its text."""
-
-    bind: str = "127.0.0.1"
-    port: int = 0
-    transport: Literal["udp", "tcp", "tls"] = "udp"
-    uri: str = "sip:shopper@127.0.0.1"
-    registrar: str | None = None
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    srtp: bool = False
 
 
 class Leg:
