@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from harness.authorisation import Authorisation, load_authorisation
-from harness.hours import Calendar
+from harness.authorisation import Authorisation, Ceilings, Price, RecordingTerms, load_authorisation
+from harness.hours import Calendar, Hours
 from harness.permission import examine, permit
 from harness.policy import check_chat, check_identity, check_trunk
 from probes.target import Target
 from scenarios.catalogue import load as load_scenario
 from scenarios.errors import AuthorisationError, PolicyRefused
+from tests.conventions import ROOT
 from tests.shopper import plan, shopper, write_yaml
 
 TERMS: dict[str, Any] = {
@@ -239,6 +240,13 @@ def test_a_contradiction_is_told(tmp_path: Path, change: dict[str, Any], message
     with pytest.raises(AuthorisationError) as wrong:
         load_authorisation(write_yaml(tmp_path / "authorisation.yaml", terms))
     assert message in str(wrong.value)
+
+
+def test_every_key_is_on_its_page() -> None:
+    models = (Authorisation, Ceilings, Price, RecordingTerms, Hours, Calendar)
+    text = (ROOT / "docs" / "authorisation.md").read_text(encoding="utf-8")
+    keys = {name for model in models for name in model.model_fields}
+    assert [key for key in sorted(keys) if f"`{key}`" not in text] == []
 
 
 # ---- shopper authorise check
