@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
 from pydantic import ValidationError
@@ -26,12 +26,18 @@ def stamp(file: BinaryIO) -> Stamp:
 
 
 def stamp_of(path: Path) -> Stamp | None:
-    """Returns size and SHA-256 of a local file; None if there is no such file."""
+    """Returns size and SHA-256 of a local file; None if there is no such file.
+
+    Raises:
+        EvidenceDamaged: it cannot be read.
+    """
     try:
         with path.open("rb") as file:
             return stamp(file)
-    except (FileNotFoundError, IsADirectoryError):
+    except FileNotFoundError:
         return None
+    except OSError as error:
+        raise EvidenceDamaged(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def parse(content: bytes, attempt: str, place: str) -> Session:
@@ -47,7 +53,7 @@ def parse(content: bytes, attempt: str, place: str) -> Session:
     if session.attempt.id != attempt:
         raise EvidenceDamaged(f"{place}: {SESSION} belongs to attempt {session.attempt.id!r}")
     for item in session.evidence:
-        if PurePosixPath(item.name).name != item.name or "\\" in item.name or item.name in ("..", SESSION):
+        if not NAME.fullmatch(item.name) or item.name == SESSION:
             raise EvidenceDamaged(f"{place}: {item.name!r} cannot name a file of the session")
     return session
 
@@ -72,13 +78,16 @@ def check(folder: RunFolder) -> list[str]:
     for home in sorted(path for path in folder.sessions_dir.iterdir() if path.is_dir() and NAME.fullmatch(path.name)):
         try:
             session = parse((home / SESSION).read_bytes(), home.name, home.name)
-        except FileNotFoundError:
-            problems.append(f"{home.name}: {SESSION} is missing: the attempt is under way, or its worker died")
-            continue
+            found = [difference(item, stamp_of(home / item.name)) for item in session.evidence]
         except EvidenceDamaged as error:
             problems.append(str(error))
             continue
-        found = (difference(item, stamp_of(home / item.name)) for item in session.evidence)
+        except FileNotFoundError:
+            problems.append(f"{home.name}: {SESSION} is missing: the attempt is under way, or its worker died")
+            continue
+        except OSError as error:
+            problems.append(f"{home.name}: {SESSION} cannot be read: {error.strerror}")
+            continue
         problems += [f"{home.name}: {sentence}" for sentence in found if sentence is not None]
         extra = {path.name for path in home.iterdir()} - {item.name for item in session.evidence} - {SESSION}
         problems += [f"{home.name}: {name} is not in the session's list of evidence" for name in sorted(extra)]

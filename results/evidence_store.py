@@ -31,7 +31,7 @@ PATIENCE_S = 30.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 S3 = ("s3", "s3a")
 BUCKETS = (*S3, "gs", "gcs", "abfs", "abfss", "az", "oss", "memory")  # they know no folders: none is to be made
-FINAL = (FileNotFoundError, PermissionError, NotImplementedError)  # trying again does not help
+FINAL = (FileNotFoundError, PermissionError)  # trying again does not help
 
 
 class EvidenceStore:
@@ -58,6 +58,8 @@ class EvidenceStore:
             raise InputError(f"the evidence URL {url} cannot be used: {error}", cure="see docs/evidence.md") from error
         self.url, self._root, self._patience_s = url.rstrip("/"), root.rstrip("/"), patience_s
         self._folders = protocol not in BUCKETS
+        if protocol in S3:
+            self._fs.retries = 1  # s3fs would wait five times for a store that hangs
 
     def put(self, session_dir: Path, attempt: str) -> None:
         """Sends one session: its evidence, then its ``session.json``, each read back. Sent twice, it is there once.
@@ -128,8 +130,11 @@ class EvidenceStore:
             arrivals = Path(tempfile.mkdtemp(dir=session_dir.parent, prefix=".arriving."))
         try:
             for item in items:
-                with self._reaching():
-                    self._bring(self._path(attempt, item.name), arrivals / item.name)
+                with writing(arrivals / item.name), (arrivals / item.name).open("wb") as file:
+                    for block in self._blocks(attempt, item.name):
+                        file.write(block)
+                    file.flush()
+                    os.fsync(file.fileno())
                 if (wrong := difference(item, stamp_of(arrivals / item.name))) is not None:
                     raise EvidenceDamaged(f"{self._place(attempt)}: {wrong}; nothing was fetched")
             with writing(session_dir):
@@ -248,15 +253,14 @@ class EvidenceStore:
         if self._stamp(attempt, file.name) != expected:
             raise EvidenceUnavailable(f"{self._place(attempt)}: {file.name} did not arrive whole")
 
-    def _bring(self, path: str, file: Path) -> None:
-        try:
-            source = self._fs.open(path, "rb")
-        except FileNotFoundError:
-            return
-        with source:
-            while block := source.read(1 << 20):
-                with writing(file), file.open("ab") as target:
-                    target.write(block)
+    def _blocks(self, attempt: str, name: str) -> Iterator[bytes]:
+        with self._reaching():
+            try:
+                with self._fs.open(self._path(attempt, name), "rb") as file:
+                    while block := file.read(1 << 20):
+                        yield block
+            except FileNotFoundError as error:
+                raise EvidenceDamaged(f"{self._place(attempt)}: {name} is missing; nothing was fetched") from error
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
@@ -301,7 +305,7 @@ def _options(protocol: str) -> dict[str, Any]:
         "secret": known["AWS_SECRET_ACCESS_KEY"],
         "token": os.environ.get("AWS_SESSION_TOKEN"),
         "endpoint_url": os.environ.get("AWS_ENDPOINT_URL"),
-        "config_kwargs": {"retries": {"total_max_attempts": 1}},  # put has its own patience, the rest is tried once
+        "config_kwargs": {"retries": {"total_max_attempts": 1}},  # put has its own patience
     }
 
 

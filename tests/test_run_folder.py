@@ -8,7 +8,7 @@ import pytest
 from probes.session import Evidence
 from results.observe import table
 from results.run_folder import RunFolder, write
-from scenarios.errors import RunError
+from scenarios.errors import FolderUnwritable, RunError
 from scoring.metrics import compute
 from scoring.scheme import load_scheme
 from scoring.scorer import score
@@ -101,7 +101,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch)
         raise OSError("disk full")
 
     monkeypatch.setattr(Path, "replace", refuse)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(FolderUnwritable, match="disk full"):
         write(file, "new")
     assert file.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
