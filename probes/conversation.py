@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 from probes.channel import Channel, Said
 from probes.clock import Anchor, Clock
 from probes.instants import find
-from probes.judging import Reply, Turn
+from probes.judging import Reply, Turn, facts_of_keys
 from probes.remarks import Remark
 from probes.replies import Replies, is_acknowledgement
 from probes.session import Event, Instants, Outcome
@@ -244,16 +244,10 @@ class Conversation:
         elif step.dtmf is not None:
             pressed_before = [event.t for event in self.timeline if event.kind == "pressed"]
             await self._after(step.after, since=max(pressed_before, default=0.0))
-            self.turns.append(Turn("dtmf", self._facts_of_keys(), at=self._now()))
+            self.turns.append(Turn("dtmf", facts_of_keys(self.scenario, self.channel.kind), at=self._now()))
             pressed = await self._press(step.dtmf)
             await self._until(self._reply_after(pressed.start), self.limits.reply_s)
             self.turns[-1].waited = True
-
-    def _facts_of_keys(self) -> tuple[str, ...]:
-        """Facts that no question asks for are what a self-service answer must contain."""
-        steps = self.scenario.steps_on(self.channel.kind)
-        asked = {key for step in steps if step.ask for key in step.ask.facts}
-        return tuple(fact.key for fact in self.scenario.facts if fact.key not in asked)
 
     async def _press(self, digits: str) -> Said:
         said = await self.channel.press(digits)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from probes.session import FactVerdict, Judgement, PhraseVerdict, Speaker, Verdict
 from probes.target import FactAnswer
-from scenarios.model import Lang, Scenario
+from scenarios.model import ChannelKind, Lang, Scenario
 from scenarios.phrases import said
 
 
@@ -34,6 +34,12 @@ class Turn:
     at: float = 0.0
     waited: bool = False  # the reply came, or was not given in time; False: we stopped waiting for other reasons
     replies: list[Reply] = field(default_factory=list)
+
+
+def facts_of_keys(scenario: Scenario, channel: ChannelKind) -> tuple[str, ...]:
+    """Returns the facts that no question asks for: they are what a self-service answer must contain."""
+    asked = {key for step in scenario.steps_on(channel) if step.ask for key in step.ask.facts}
+    return tuple(fact.key for fact in scenario.facts if fact.key not in asked)
 
 
 def judge(
