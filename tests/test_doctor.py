@@ -163,7 +163,7 @@ def test_the_ceilings_must_hold_the_plan(folder: Path) -> None:
     plan(folder / "plan.yaml", ("S01", "voice", "hotline", 30))
     finding = look(audit(folder), "plan")
     assert finding.state is State.FAIL
-    assert "at most 1 a day" in finding.found.en
+    assert "the authorisation permits 1" in finding.found.en
     signed(folder, ceilings={"per_day": 100})
     assert look(audit(folder), "plan").state is State.OK
 

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from harness.authorisation import Authorisation, load_authorisation
-from harness.plan import LoadedPlan, PlannedAttempt, expand, load_plan
-from probes.target import Chat, Line
+from harness.authorisation import Authorisation, LoadedAuthorisation, load_authorisation
+from harness.inputs import Inputs
+from harness.plan import LoadedPlan, PlannedAttempt, draw_up, load_plan
+from probes.target import Chat, Line, TrunkSpec
 from probes.target_file import LoadedTarget, load_target
 from scenarios.catalogue import LoadedScenario
 from scenarios.catalogue import load as load_scenario
@@ -58,8 +59,7 @@ class Audit:
             return error
 
     @cached_property
-    def authorisation(self) -> Authorisation | InputError | None:
-        """The authorisation, what is wrong with it, or None if there is none."""
+    def _signed(self) -> LoadedAuthorisation | InputError | None:
         path = self.request.authorisation
         if path is None:
             if self.request.target is None:
@@ -68,9 +68,14 @@ class Audit:
             if not path.exists():
                 return None
         try:
-            return load_authorisation(path).authorisation
+            return load_authorisation(path)
         except InputError as error:
             return error
+
+    @property
+    def authorisation(self) -> Authorisation | InputError | None:
+        """The authorisation, what is wrong with it, or None if there is none."""
+        return self._signed.authorisation if isinstance(self._signed, LoadedAuthorisation) else self._signed
 
     @property
     def permission(self) -> Authorisation | None:
@@ -82,7 +87,7 @@ class Audit:
         """The scripts of the plan by the name it gives them, or what is wrong with each."""
         found: dict[str, LoadedScenario | InputError] = {}
         plan = self.readable_plan
-        for name in () if plan is None else dict.fromkeys(stratum.scenario for stratum in plan.plan.attempts):
+        for name in () if plan is None else plan.plan.scenario_names():
             try:
                 found[name] = load_scenario(name, self.request.scenarios)
             except InputError as error:
@@ -91,23 +96,27 @@ class Audit:
 
     def scenario(self, name: str) -> Scenario:
         """Returns a script that could be read."""
-        script = self.scripts[name]
-        assert isinstance(script, LoadedScenario)
-        return script.scenario
+        assert self.inputs is not None
+        return self.inputs.scenarios[name]
+
+    @cached_property
+    def inputs(self) -> Inputs | None:
+        """All files together, once plan, target and every script could be read."""
+        plan, target = self.readable_plan, self.readable_target
+        scripts = {name: script for name, script in self.scripts.items() if isinstance(script, LoadedScenario)}
+        if plan is None or target is None or len(scripts) < len(self.scripts):
+            return None
+        signed = self._signed if isinstance(self._signed, LoadedAuthorisation) else None
+        return Inputs(plan, target, scripts, signed)
 
     @cached_property
     def _drawn(self) -> list[PlannedAttempt] | InputError:
         """The plan's attempts, or why there are none."""
-        plan, target = self.readable_plan, self.readable_target
-        if plan is None or target is None:
-            return []
-        scripts: dict[str, Scenario] = {}
-        for name, script in self.scripts.items():
-            if isinstance(script, InputError):
-                return script
-            scripts[name] = script.scenario
+        if self.inputs is None:
+            return next((script for script in self.scripts.values() if isinstance(script, InputError)), [])
+        inputs = self.inputs
         try:
-            return expand(plan, target.target, scripts)
+            return draw_up(inputs.plan, inputs.target.target, inputs.scenarios, now=self.now())
         except InputError as error:
             return error
 
@@ -123,8 +132,8 @@ class Audit:
 
     def session_s(self, attempt: PlannedAttempt) -> float:
         """Returns the longest that an attempt may last, in seconds."""
-        assert isinstance(self.plan, LoadedPlan)
-        return self.plan.plan.limits.over(self.scenario(attempt.scenario).limits).session_s
+        assert self.inputs is not None
+        return self.inputs.plan.plan.limits.over(self.scenario(attempt.scenario).limits).session_s
 
     @property
     def readable_plan(self) -> LoadedPlan | None:
@@ -141,6 +150,11 @@ class Audit:
         """The lines that the plan uses; all of the target's without a plan."""
         target = self.readable_target
         return {} if target is None else {n: line for n, line in target.target.lines.items() if self._used(n)}
+
+    def way(self, line: Line) -> TrunkSpec:
+        """Returns how calls to ``line`` leave."""
+        assert isinstance(self.target, LoadedTarget)
+        return self.target.target.trunk_of(line)
 
     @property
     def chats(self) -> dict[str, Chat]:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from harness import kill_switch
 from harness.authorisation import Authorisation
+from harness.clearance import clearance
 from harness.doctor.audit import Audit
 from harness.doctor.check import Check
 from harness.doctor.finding import Figure, Finding, State, fail, of_error, ok, skipped, warn
@@ -89,30 +90,18 @@ def _plan(audit: Audit) -> Finding:
         zh=f"{plan.plan.name}：{voice} 通电话，{chats} 次聊天，至多 {hours:.1f} 小时",
         en=f"{plan.plan.name}: {voice} calls, {chats} chats, at most {hours:.1f} h",
     )
-    over = None if audit.permission is None else _over(audit, audit.permission)
+    over = _over(audit)
     if over is not None:
-        cure = Text(
-            zh="减少次数，或请被测机构提高上限", en="plan fewer attempts, or have the client sign a higher ceiling"
-        )
-        return fail(Text(zh=f"{found.zh}；{over.zh}", en=f"{found.en}; {over.en}"), cure, **figures)
+        return refused(over)
     return ok(found.zh, found.en, **figures)
 
 
-def _over(audit: Audit, permission: Authorisation) -> Text | None:
-    """Says which ceiling of the authorisation the plan cannot keep to."""
-    ceilings, days = permission.ceilings, max(0, permission.days_left(audit.now())) + 1
-    if ceilings.per_day is not None and len(audit.planned) > ceilings.per_day * days:
-        return Text(
-            zh=f"授权还剩 {days} 天，每天至多 {ceilings.per_day} 次",
-            en=f"the authorisation has {days} days left, at most {ceilings.per_day} a day",
-        )
-    minutes = sum(audit.session_s(attempt) for attempt in audit.planned) / 60
-    if ceilings.minutes is not None and len(audit.planned) > ceilings.minutes:  # a session is a minute at the least
-        return Text(
-            zh=f"授权总共至多 {ceilings.minutes:g} 分钟，方案最长 {minutes:.0f} 分钟",
-            en=f"the authorisation allows {ceilings.minutes:g} minutes, the plan may take {minutes:.0f}",
-        )
-    return None
+def _over(audit: Audit) -> Refusal | None:
+    """Says what of the plan the authorisation cannot hold: its schedule, or one of the ceilings."""
+    if audit.inputs is None or audit.permission is None:
+        return None
+    cleared = clearance(audit.inputs, audit.permission, audit.now())
+    return cleared.misfit or next((total.refusal for total in cleared.totals if total.refusal is not None), None)
 
 
 def _scripts(audit: Audit) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.doctor import browser, clock, machine, network, packages, papers, sip, storage, trial, voices
+from harness.doctor import browser, clock, machine, network, packages, papers, registration, sip, storage, trial, voices
 from harness.doctor.audit import Audit
 from harness.doctor.check import Check
 
@@ -24,5 +24,6 @@ def checks(audit: Audit) -> list[Check]:
         *papers.checks(audit),
         *voices.checks(audit),
         *network.checks(audit),
+        *registration.checks(audit, stack),
         *trial.checks(audit, stack),
     ]

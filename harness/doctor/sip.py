@@ -104,15 +104,15 @@ def _bindings(loopback: Loopback, audit: Audit) -> Finding:
         "ipv6": library.ipv6, "tls_library": library.tls, "tls_newest": newest,
     }  # fmt: skip
     for name, line in audit.lines.items():
-        missing = [codec for codec in line.codecs if codec not in library.codecs]
+        missing = [codec for codec in audit.way(line).codecs if codec not in library.codecs]
         if missing:
             found = Text(
                 zh=f"线路 {name} 要用 {'、'.join(missing)}，SIP 库没有",
                 en=f"line {name} wants {', '.join(missing)}, which the library lacks",
             )
             cure = Text(
-                zh=f"target 里 lines.{name}.codecs 改用 {'、'.join(library.codecs)} 之一",
-                en=f"in the target set lines.{name}.codecs to some of {', '.join(library.codecs)}",
+                zh=f"target 里它的 codecs 改用 {'、'.join(library.codecs)} 之一",
+                en=f"in the target set its codecs to some of {', '.join(library.codecs)}",
             )
             return fail(found, cure, **figures)
         if not library.ipv6 and _is_ipv6(host_of(line.uri)):
@@ -127,7 +127,7 @@ def _bindings(loopback: Loopback, audit: Audit) -> Finding:
     en = f"{library.version}; {library.calls} calls/process; {tls}, up to TLS {newest}; {six[1]} IPv6; " + " ".join(
         library.codecs
     )
-    secure = [name for name, line in audit.lines.items() if line.transport == "tls"]
+    secure = [name for name, line in audit.lines.items() if audit.way(line).transport == "tls"]
     if secure and newest == "1.2":
         return warn(
             Text(zh=zh, en=en),

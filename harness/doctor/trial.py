@@ -19,8 +19,9 @@ from harness.permission import examine
 from harness.refusal import Refusal
 from probes.channel import Channel
 from probes.clock import Clock
-from probes.target import Chat, Line, Target
+from probes.target import Chat, Line
 from probes.voice.leg import Leg, Signal
+from probes.voice.trunk import Trunk, trunk_of
 from scenarios import catalogue
 from scenarios.errors import FarEndFault, InputError
 from scenarios.model import Lang, Text
@@ -86,11 +87,17 @@ async def _trial(audit: Audit, stack: SipStack) -> Finding:
     ):
         if check.refusal is not None and check.name != "voice":
             return refused(check.refusal)
-    if line is not None and not await stack.usable():
+    work: asyncio.Task[Finding]
+    if line is None:
+        work = asyncio.create_task(_open(target.target.chats[entry], target.target.lang, target.folder))
+    elif not await stack.usable():
         return NO_STACK
-    chat = target.target.chats.get(entry)
-    centre, folder = target.target, target.folder
-    work = asyncio.create_task(_call(centre, line, folder) if line is not None else _open(chat, centre.lang, folder))
+    else:
+        try:
+            trunk = trunk_of(target.target, line, target.folder)
+        except InputError as error:
+            return fail(Text(zh=str(error), en=str(error)), Text(zh="见“线路密码”一项", en="see line passwords"))
+        work = asyncio.create_task(_call(line, trunk))
     watch = asyncio.create_task(kill_switch.wait(switch))
     try:
         await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
@@ -103,12 +110,10 @@ async def _trial(audit: Audit, stack: SipStack) -> Finding:
         await asyncio.gather(work, watch, return_exceptions=True)
 
 
-async def _call(target: Target, line: Line, folder: Path) -> Finding:
+async def _call(line: Line, trunk: Trunk) -> Finding:
     """Calls, listens for three seconds once it is answered, hangs up."""
     from probes.voice.pjsip.endpoint import Endpoint
-    from probes.voice.trunk import trunk_of
 
-    trunk = trunk_of(target, line, folder)
     endpoint = await Endpoint().start()
     try:
         leg = endpoint.leg(line.uri)
@@ -175,12 +180,11 @@ def _called(dialled: float, seen: dict[str, Signal], packets: int, loudest: int)
     return ok(found.zh, found.en, **figures, audible=loudest > SILENT)
 
 
-async def _open(chat: Chat | None, lang: Lang, folder: Path) -> Finding:
+async def _open(chat: Chat, lang: Lang, folder: Path) -> Finding:
     """Opens a chat page until a message would not be lost, and leaves."""
     from probes.chat.browser import Browser
     from probes.chat.channel import ChatChannel
 
-    assert chat is not None
     browser, clock = Browser(), Clock()
     with tempfile.TemporaryDirectory() as evidence:
         channel: Channel = ChatChannel(
