@@ -88,7 +88,7 @@ class TrunkSpec(Strict):
     codecs: tuple[Codec, ...] = Field(default=("PCMA", "PCMU"), min_length=1)
     dtmf: Literal["rfc4733", "info"] = "rfc4733"
     session_timer: SessionTimer = SessionTimer()
-    keep_alive_s: int = Field(default=15, ge=0, le=3600, description="over UDP, once registered; 0: none")
+    keep_alive_s: int = Field(default=15, ge=5, le=3600, description="over UDP, once registered")
     nat: Nat = Nat()
     channels: int = Field(default=1, ge=1, description="how many calls it carries at once, over all lines")
     site: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")

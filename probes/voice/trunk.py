@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -47,18 +48,18 @@ class Trunk:
         told = self.transport == "udp" or ";transport=" in uri.lower()
         return uri if told else f"{uri};transport={self.transport}"
 
-    def whose(self, code: int, answers: list[int]) -> Whose:
+    def whose(self, code: int, answers: Set[int]) -> Whose:
         """Says who is answerable for a call that was never connected.
 
         Args:
             code: the final status, which the stack makes up (408, 503) if nothing came.
-            answers: what came over the network for the INVITE, in order.
+            answers: what came over the network for the INVITE.
 
         Returns:
             ``line``: our own (credentials refused, or the trunk itself does not answer). ``unclear``: a trunk and a
             centre behind it say this alike, and nothing was heard from the centre. ``far``: anything else.
         """
-        if code in (401, 407) or (code == 403 and not {401, 407}.isdisjoint(answers)):
+        if code in (401, 407) or (code == 403 and bool(answers & {401, 407})):
             return "line"
         if self.name is None:
             return "far"

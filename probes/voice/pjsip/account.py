@@ -38,7 +38,8 @@ class Account(pj.Account):  # type: ignore[misc]
     @guard
     def onRegState(self, now: float, prm: Any) -> None:  # noqa: N802 - pjsua2's name
         """The registrar has answered, or nobody has."""
-        answer = Answer(now, prm.code, prm.reason, prm.expiration)
+        rdata = prm.rdata
+        answer = Answer(now, prm.code, prm.reason, prm.expiration, from_network=bool(rdata.wholeMsg))
         self.registered = answer.registered
         self.on_answer(answer)
 
@@ -89,5 +90,6 @@ def _nat(nat: Any, trunk: Trunk) -> None:
     nat.sdpNatRewriteUse = 1 if trunk.rewrite_sdp else 0
     nat.udpKaIntervalSec = trunk.keep_alive_s
     nat.iceEnabled = trunk.ice
+    nat.sipOutboundUse = 0  # it gives every process of a machine the same instance id: they would unseat each other
     use = pj.PJSUA_STUN_USE_DEFAULT if trunk.stun else pj.PJSUA_STUN_USE_DISABLED
     nat.sipStunUse = nat.mediaStunUse = use

@@ -35,13 +35,14 @@ class Call(pj.Call):  # type: ignore[misc]
         """Prepares an outgoing call on ``trunk``, or takes the incoming one of ``call_id``."""
         self.endpoint, self.leg, self.trunk = endpoint, leg, trunk
         self.made = time.monotonic()
-        self.answers: list[int] = []  # what came for our INVITE
+        self.answers: set[int] = set()  # what came for our INVITE
         self.connected = False
         pj.Call.__init__(self, account) if call_id is None else pj.Call.__init__(self, account, call_id)
 
     @guard
-    def onCallState(self, now: float, _prm: Any) -> None:  # noqa: N802 - pjsua2's name
+    def onCallState(self, now: float, prm: Any) -> None:  # noqa: N802 - pjsua2's name
         """Ringing, connected, ended."""
+        self._note(prm)
         info = self.getInfo()
         state, code, reason = info.state, info.lastStatusCode, info.lastReason
         data = {"code": code, "reason": reason}
@@ -71,18 +72,22 @@ class Call(pj.Call):  # type: ignore[misc]
 
     @guard
     def onCallTsxState(self, _now: float, prm: Any) -> None:  # noqa: N802 - pjsua2's name
-        """Keeps the status of every response to our INVITE; each parent is held, as everywhere."""
+        """Keeps what came; a call that ends tells its last answer in :meth:`onCallState` only."""
+        self._note(prm)
+
+    def _note(self, prm: Any) -> None:
+        """Keeps the status of a response to our INVITE; each parent is held, as everywhere."""
         event = prm.e
         body = event.body
         change = body.tsxState
         transaction = change.tsx
         if (
-            not self.connected
+            event.type == pj.PJSIP_EVENT_TSX_STATE
             and change.type == pj.PJSIP_EVENT_RX_MSG
             and transaction.role == pj.PJSIP_ROLE_UAC
             and transaction.method == "INVITE"
         ):
-            self.answers.append(transaction.statusCode)
+            self.answers.add(transaction.statusCode)
 
     @guard
     def onCallMediaState(self, now: float, _prm: Any) -> None:  # noqa: N802 - pjsua2's name

@@ -13,12 +13,13 @@ PATIENCE_S = 40.0  # the library itself gives up after 32 s and says 408
 
 @dataclass(frozen=True)
 class Answer:
-    """What a registrar said, or the library in its place. ``t`` is monotonic seconds."""
+    """What a registrar said, or the library in its place if nothing came. ``t`` is monotonic seconds."""
 
     t: float
     code: int
     reason: str
     expires_s: int
+    from_network: bool = False
 
     @property
     def registered(self) -> bool:
@@ -67,12 +68,13 @@ class Registration:
 
 def refused(trunk: Trunk, answer: Answer, trouble: str | None) -> HarnessFault:
     """Returns why a trunk is not registered, in one sentence with the cure."""
+    said = f"{answer.code} {answer.reason}"
     if trouble is not None:
         said, cure = trouble, "check address, port, transport and ca_file of the trunk"
+    elif not answer.from_network:
+        said, cure = f"no answer ({answer.reason})", "check address, port, transport and firewall"
     elif answer.code in (401, 407):
-        said, cure = f"{answer.code} {answer.reason}", "the user name or the password is wrong"
-    elif answer.code == 408:
-        said, cure = "no answer (408)", "check address, port, transport and firewall"
+        cure = "the user name or the password is wrong"
     else:
-        said, cure = f"{answer.code} {answer.reason}", "ask whoever runs the registrar"
+        cure = "ask whoever runs the registrar"
     return HarnessFault(f"our own line: {trunk.registrar} does not register {trunk.uri}: {said} ({cure})")
