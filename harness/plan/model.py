@@ -95,7 +95,7 @@ class Size(Strict):
 class Replace(Strict):
     """Which attempts get another one in their place, and how many at most. What the centre did is never replaced."""
 
-    outcomes: tuple[Literal["LOST", "INVALID", "MISSED"], ...] = Field(min_length=1)
+    outcomes: tuple[Literal["LOST", "INVALID", "MISSED"], ...]
     at_most: int = Field(ge=0)
 
 

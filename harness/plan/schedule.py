@@ -113,6 +113,8 @@ def _numbered(
         shuffle(draw, hand)
         hands.append(hand)
     width = max(3, len(str(len(starts))))
+    labels = [stratum.label for stratum in plan.strata]
+    closes = {at: moment(at) for at in {cell.closes for _, cell in starts}}
     attempts = []
     for seq, (at, cell) in enumerate(starts, start=1):
         stratum, scenario = plan.strata[cell.stratum], hands[cell.stratum].pop()
@@ -124,9 +126,9 @@ def _numbered(
                 channel=stratum.channel,
                 entry=stratum.entry,
                 seed=below(draw, 1 << 31),
-                stratum=stratum.label,
+                stratum=labels[cell.stratum],
                 due=moment(at),
-                until=moment(cell.closes),
+                until=closes[cell.closes],
             )
         )
     return attempts

@@ -7,8 +7,9 @@ an hour that happens twice belongs to it twice.
 from __future__ import annotations
 
 import bisect
+import functools
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -50,8 +51,9 @@ def off_the_hour(day: date, stretches: Iterable[Stretch], zone: ZoneInfo) -> lis
     return without(stretches, full)
 
 
-def _offsets(day: date, zone: ZoneInfo) -> Iterator[tuple[int, int, int]]:
-    """Yields (start, end, offset from UTC) of the parts of a generous day, all in milliseconds."""
+@functools.lru_cache(maxsize=1024)
+def _offsets(day: date, zone: ZoneInfo) -> list[tuple[int, int, int]]:
+    """Returns (start, end, offset from UTC) of the parts of a generous day, all in milliseconds."""
     noon = (day.toordinal() - EPOCH.toordinal()) * DAY + DAY // 2
     start, end = noon - 2 * DAY, noon + 2 * DAY
 
@@ -66,8 +68,7 @@ def _offsets(day: date, zone: ZoneInfo) -> Iterator[tuple[int, int, int]]:
         if offset(low) != offset(high):
             before = offset(low)
             edges.append(low + bisect.bisect_left(range(low, high), True, key=lambda at: offset(at) != before))
-    for low, high in itertools.pairwise([*edges, end]):
-        yield low, high, offset(low)
+    return [(low, high, offset(low)) for low, high in itertools.pairwise([*edges, end])]
 
 
 def without(stretches: Iterable[Stretch], taken: Iterable[Stretch]) -> list[Stretch]:
