@@ -11,7 +11,7 @@ from typing import Any
 from harness import lease
 from harness.flow import flow
 from harness.ledger.ledger import Ledger
-from harness.ledger.rows import Attempt, Campaign, Ceilings, Deviation, Note, Pause, State, Wanted
+from harness.ledger.rows import Attempt, Campaign, Ceilings, Deviation, Note, Pause, Price, State, Wanted
 from harness.run import SCHEME
 from probes.session import Session
 from results.flow_table import FlowTable
@@ -135,17 +135,17 @@ def _of_client(ledger: Ledger, campaign: Campaign, rows: list[Attempt]) -> list[
 
 
 def _usage(rows: Sequence[Attempt], ceilings: Ceilings, now: datetime) -> Iterable[Usage]:
+    """Counts as a claim does (harness.ledger.ceilings): what is under way with the longest it may last."""
     zone = timezone(timedelta(seconds=ceilings.utc_offset_s))
     claimed = [(row, row.claimed) for row in rows if row.claimed is not None]
     today = now.astimezone(zone).date()
-    busy = [row for row, at in claimed if _busy(row, at, now)]
     used = {
-        "at_once": len(busy),
+        "at_once": sum(_busy(row, at, now) for row, at in claimed),
         "per_hour": sum(at > now - timedelta(hours=1) for _, at in claimed),
         "per_day": sum(at.astimezone(zone).date() == today for _, at in claimed),
-        "minutes": sum(row.session_s if row in busy else row.seconds for row, _ in claimed) / 60,
+        "minutes": sum(row.seconds if row.state is State.ENDED else row.session_s for row, _ in claimed) / 60,
         "money": sum(
-            ceilings.price[row.channel].of(row.session_s) if row in busy and row.channel in ceilings.price else row.cost
+            row.cost if row.state is State.ENDED else ceilings.price.get(row.channel, Price()).of(row.session_s)
             for row, _ in claimed
         ),
     }

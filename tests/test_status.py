@@ -48,7 +48,9 @@ ROWS = [
 ]
 PAUSE = Pause("vip", at(-30), "3 network failures in a row, the last: 503 Service Unavailable")
 DEVIATION = Deviation(at(-300), "Auditor [A]", "the client closed its evening shift", "d" * 64, "c" * 64)
-CEILINGS = Ceilings(at_once=4, per_hour=60, per_day=5, minutes=1000, money=50.0, price={"voice": Price(0.5, 1.0)})
+CEILINGS = Ceilings(
+    at_once=4, per_hour=60, per_day=5, minutes=1000, money=50.0, price={"voice": Price(per_minute=0.5, per_session=1.0)}
+)
 
 
 class Rows:
@@ -113,8 +115,10 @@ def test_ceilings_count_what_the_client_shares():
     assert used["at_once"] == 3  # two under way, and the lost one until its longest time is over
     assert used["per_hour"] == 7
     assert used["per_day"] == 7  # a006 was claimed the day before, in China
-    assert used["minutes"] == pytest.approx((90 + 180 + 30 + 600 + 3 * 300) / 60)
-    assert used["money"] == pytest.approx(1.5 + 2.5 + 6.0 + 2 * (1.0 + 0.5 * 5))  # the chat has no price
+    assert used["minutes"] == pytest.approx((90 + 180 + 30 + 600 + 2 * 300) / 60)
+    assert used["money"] == pytest.approx(
+        1.5 + 2.5 + 6.0 + 1.0 + 0.5 * 5
+    )  # under way: a call of five minutes; the chat has no price
     assert status(Rows(), "c1", NOW).usage == ()
 
 
