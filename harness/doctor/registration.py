@@ -7,6 +7,7 @@ from harness.doctor.check import Check
 from harness.doctor.finding import Figure, Finding, fail, ok, skipped
 from harness.doctor.sip import NO_STACK, SipStack
 from harness.policy import check_trunk
+from probes.target_file import LoadedTarget
 from probes.voice.trunk import Trunk, trunk_of
 from scenarios.errors import HarnessFault, InputError, PolicyRefused
 from scenarios.model import Text
@@ -25,7 +26,9 @@ def checks(audit: Audit, stack: SipStack) -> list[Check]:
 
 
 async def _registration(audit: Audit, stack: SipStack) -> Finding:
-    trunks, left = _permitted(audit)
+    if audit.readable_target is None:
+        return skipped("没有可读的 target", "there is no readable target")
+    trunks, left = _permitted(audit, audit.readable_target)
     if not trunks:
         if left:
             listed = "、".join(left), ", ".join(left)
@@ -60,11 +63,9 @@ async def _registration(audit: Audit, stack: SipStack) -> Finding:
     )
 
 
-def _permitted(audit: Audit) -> tuple[dict[str, Trunk], list[str]]:
+def _permitted(audit: Audit, target: LoadedTarget) -> tuple[dict[str, Trunk], list[str]]:
     """Returns the trunks to register by the first line that uses each, and the lines that may not."""
-    target, trunks, left = audit.readable_target, dict[str, Trunk](), list[str]()
-    if target is None:
-        return trunks, left
+    trunks, left = dict[str, Trunk](), list[str]()
     for name, line in audit.lines.items():
         way = audit.way(line)
         if way.registrar is None:

@@ -45,11 +45,16 @@ class Loopback:
     called: Called | None
 
 
+async def loopback_child() -> Ended:
+    """Runs the child that calls itself."""
+    return await run(sys.executable, "-m", "harness.doctor.loopback")
+
+
 class SipStack:
     """The child that calls itself, run once for all checks that want to know of it."""
 
     def __init__(self, child: Callable[[], Awaitable[Ended]] | None = None) -> None:
-        self._child = child or (lambda: run(sys.executable, "-m", "harness.doctor.loopback"))
+        self._child = child or loopback_child
         self._task: asyncio.Task[Loopback] | None = None
 
     async def loopback(self) -> Loopback:
