@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from pydantic import ValidationError
 
-from probes.session import Evidence, Session
+from probes.session import Evidence, Outcome, Session
 from results.run_folder import NAME, RunFolder
 from scenarios.errors import EvidenceDamaged
 
@@ -89,6 +89,8 @@ def check(folder: RunFolder) -> list[str]:
             problems.append(f"{home.name}: {SESSION} cannot be read: {error.strerror}")
             continue
         problems += [f"{home.name}: {sentence}" for sentence in found if sentence is not None]
+        if session.outcome is Outcome.LOST:
+            continue  # its worker died: nobody vouches for what it left behind
         extra = {path.name for path in home.iterdir()} - {item.name for item in session.evidence} - {SESSION}
         problems += [f"{home.name}: {name} is not in the session's list of evidence" for name in sorted(extra)]
     return problems

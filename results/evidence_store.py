@@ -300,11 +300,14 @@ def _options(protocol: str) -> dict[str, Any]:
     known = {name: os.environ.get(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
     if missing := [name for name, value in known.items() if not value]:
         raise InputError(f"the evidence store has no credentials: {' and '.join(missing)} not set", cure="export them")
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if endpoint is not None and "@" in endpoint:
+        raise InputError("AWS_ENDPOINT_URL holds a password", cure="name only the place there: https://host:port")
     return {
         "key": known["AWS_ACCESS_KEY_ID"],
         "secret": known["AWS_SECRET_ACCESS_KEY"],
         "token": os.environ.get("AWS_SESSION_TOKEN"),
-        "endpoint_url": os.environ.get("AWS_ENDPOINT_URL"),
+        "endpoint_url": endpoint,
         "config_kwargs": {"retries": {"total_max_attempts": 1}},  # put has its own patience
     }
 

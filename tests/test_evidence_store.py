@@ -274,6 +274,13 @@ def test_no_credentials_is_one_sentence(s3, monkeypatch):
     assert "\n" not in str(told.value)
 
 
+def test_an_endpoint_with_a_password_is_refused(monkeypatch):
+    environment(monkeypatch, f"http://tester:{SECRET}@127.0.0.1:9")
+    with pytest.raises(InputError, match="AWS_ENDPOINT_URL holds a password") as told:
+        EvidenceStore(f"s3://{BUCKET}/c1")
+    assert SECRET not in str(told.value)
+
+
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [

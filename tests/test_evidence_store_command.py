@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app
+from probes.session import Outcome
 from results.run_folder import RunFolder
 from tests.session_factory import chat, fill, voice
 from tests.shopper import shopper
@@ -60,6 +61,12 @@ def test_every_kind_of_damage_is_named(run):
     ]
     assert lines[4].startswith("v004: session.json is damaged")
     assert "3 sessions, 5 not whole" in told.stdout
+
+
+def test_what_a_dead_worker_left_behind_is_no_damage(run):
+    run.write_session(voice(3, Outcome.LOST))
+    (run.session_dir("v003") / "call.wav").write_bytes(b"RIFF")
+    assert evidence("check", run.path).exit_code == 0
 
 
 def test_what_cannot_be_sent_is_named(run, tmp_path):
