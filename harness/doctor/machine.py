@@ -135,8 +135,8 @@ def _capture() -> Finding:
         socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
     except PermissionError:
         found = Text(
-            zh="没有 CAP_NET_RAW，不能抓包；通话时刻取自回调（u = 5 ms）",
-            en="no CAP_NET_RAW, packets cannot be captured; call instants come from callbacks (u = 5 ms)",
+            zh="没有 CAP_NET_RAW，不能抓包",
+            en="no CAP_NET_RAW: packets cannot be captured",
         )
         cure = Text(
             zh='systemd 单元写 AmbientCapabilities=CAP_NET_RAW；或 setcap cap_net_raw+ep "$(readlink -f '
