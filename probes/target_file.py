@@ -11,13 +11,11 @@ from urllib.parse import urlsplit
 
 from probes.chat.widget import load_widget
 from probes.target import Target
+from probes.trunk_mistakes import Mistake, identity_mistake, trunk_mistakes
 from scenarios.errors import TargetError
 from scenarios.yaml_file import Loaded, Path_, load_with_hash
 
 _ENTRY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
-_SIP = re.compile(
-    r"sips?:[^\s@;?:<>]+@(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::(?P<port>[0-9]{1,5}))?(?:;\S*)?", re.ASCII
-)
 
 
 @dataclass(frozen=True)
@@ -44,12 +42,12 @@ def load_target(path: str | Path) -> LoadedTarget:
     return LoadedTarget(loaded.model, loaded.path.parent, loaded.path, loaded.sha256)
 
 
-def _mistakes(loaded: Loaded[Target]) -> Iterator[tuple[Path_, str, str]]:
+def _mistakes(loaded: Loaded[Target]) -> Iterator[Mistake]:
     """Yields where, what and the cure."""
     target, folder = loaded.model, loaded.path.parent
     if not target.lines and not target.chats:
         yield (), "the target has neither a line nor a chat", "add an entry under lines or chats"
-    for group, names in (("lines", target.lines), ("chats", target.chats)):
+    for group, names in (("trunks", target.trunks), ("lines", target.lines), ("chats", target.chats)):
         for name in names:
             if not _ENTRY.fullmatch(name):
                 cure = "use up to 32 of the letters a-z, A-Z, 0-9, - and _"
@@ -58,9 +56,10 @@ def _mistakes(loaded: Loaded[Target]) -> Iterator[tuple[Path_, str, str]]:
     if both:
         yield ("chats", both[0]), f"'{both[0]}' names both a line and a chat", "give each its own name"
     for name, line in target.lines.items():
-        yield from _sip_mistake(("lines", name, "uri"), line.uri)
+        yield from identity_mistake(("lines", name, "uri"), line.uri)
         if line.account:
-            yield from _sip_mistake(("lines", name, "account", "uri"), line.account.uri)
+            yield from identity_mistake(("lines", name, "account", "uri"), line.account.uri)
+    yield from trunk_mistakes(target, folder)
     for name, chat in target.chats.items():
         if not _is_web(chat.url):
             yield ("chats", name, "url"), f"'{chat.url}' is no web address", "write http://HOST/ or https://HOST/"
@@ -70,7 +69,7 @@ def _mistakes(loaded: Loaded[Target]) -> Iterator[tuple[Path_, str, str]]:
         yield ("recordings",), f"there is no folder '{target.recordings}'", "make it, or leave recordings out"
 
 
-def _prompt_mistakes(target: Target, folder: Path) -> Iterator[tuple[Path_, str, str]]:
+def _prompt_mistakes(target: Target, folder: Path) -> Iterator[Mistake]:
     seen: set[str] = set()
     for index, prompt in enumerate(target.prompts):
         if prompt.id in seen:
@@ -82,12 +81,6 @@ def _prompt_mistakes(target: Target, folder: Path) -> Iterator[tuple[Path_, str,
             yield ("prompts", index, "audio"), f"the audio of prompt '{prompt.id}' {wrong}", cure
 
 
-def _sip_mistake(key: Path_, uri: str) -> Iterator[tuple[Path_, str, str]]:
-    match = _SIP.fullmatch(uri)
-    if match is None or int(match["port"] or 1) not in range(1, 65536):
-        yield key, f"'{uri}' is no SIP address", "write sip:NUMBER@HOST or sip:NUMBER@HOST:PORT"
-
-
 def _is_web(url: str) -> bool:
     try:
         parts = urlsplit(url)
@@ -96,7 +89,7 @@ def _is_web(url: str) -> bool:
         return False
 
 
-def _widget_mistake(key: Path_, name: str, folder: Path) -> Iterator[tuple[Path_, str, str]]:
+def _widget_mistake(key: Path_, name: str, folder: Path) -> Iterator[Mistake]:
     """Yields a profile that is not there; a mistake within the profile is raised at its own place."""
     try:
         load_widget(name, folder)

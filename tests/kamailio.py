@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import socket
@@ -83,9 +84,13 @@ class Kamailio:
         rows = re.findall(r"SEEN (.*)", self._text())
         return [row for row in rows if re.search(pattern, row)]
 
-    def keep_alives(self) -> int:
-        """Returns how many packets came that are too short to be SIP."""
-        return self._text().count("probing packet received")
+    async def kept_alive(self) -> int:
+        """Waits for a packet that is too short to be SIP; returns how many there were."""
+        async with asyncio.timeout(5):
+            while True:  # a file has no event to await
+                if count := self._text().count("probing packet received"):
+                    return count
+                await asyncio.sleep(0.1)
 
     def _text(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")

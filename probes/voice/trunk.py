@@ -59,13 +59,14 @@ class Trunk:
             ``line``: our own (credentials refused, or the trunk itself does not answer). ``unclear``: a trunk and a
             centre behind it say this alike, and nothing was heard from the centre. ``far``: anything else.
         """
-        if code in (401, 407) or (code == 403 and bool(answers & {401, 407})):
+        challenged, passed_on = bool(answers & {401, 407}), 100 in answers
+        if code in (401, 407) or (code == 403 and challenged and not passed_on):
             return "line"
         if self.name is None:
             return "far"
         if not answers:
             return "line"
-        reached = any(100 < answer < 200 for answer in answers)
+        reached = any(100 < answer < 200 for answer in answers)  # a 100 is the trunk's own
         return "unclear" if code in (402, 403, 408, 500, 502, 503, 504) and not reached else "far"
 
 
