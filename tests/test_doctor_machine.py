@@ -382,3 +382,23 @@ def test_a_network_mount_warns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     finding = one(storage.checks(Audit(Request(runs=tmp_path))), "disk")
     assert finding.state is State.WARN
     assert "PostgreSQL" in finding.cure.en
+
+
+# --- the ledger -----------------------------------------------------------------------------------------------------
+
+
+def test_a_ledger_that_opens_is_timed(tmp_path: Path) -> None:
+    finding = look(Audit(Request(ledger=f"sqlite:///{tmp_path / 'ledger.sqlite'}")), "ledger")
+    assert finding.state in (State.OK, State.WARN), finding.found.en
+    assert finding.figures["campaigns"] == 0
+    assert 0 < finding.figures["round_trip_s"] < 5
+
+
+def test_a_ledger_that_cannot_be_reached_fails(tmp_path: Path) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    finding = look(Audit(Request(ledger=f"postgresql://audit:hush-hush@127.0.0.1:{port}/audit")), "ledger")
+    assert (finding.state, finding.exit_code) == (State.FAIL, 1)
+    assert "hush-hush" not in repr(finding)
+    assert "database" in finding.cure.en

@@ -46,9 +46,17 @@ def _passwords(audit: Audit) -> Finding:
         try:
             trunk_of(target.target, line, target.folder)
         except InputError as error:
+            variable = audit.way(line).password_env
+            password = variable is not None and variable in error.message
             cure = Text(
-                zh=f"{error.cure or 'export'}；systemd 单元用 EnvironmentFile；不要写进 target.yaml",
-                en=f"{error.cure or 'export it'}; in the systemd unit EnvironmentFile; never write it into target.yaml",
+                zh=f"设置 {variable}，或让 {variable}_FILE 指向密码文件；systemd 单元用 EnvironmentFile；"
+                "不要写进 target.yaml"
+                if password
+                else "安装 ca-certificates，或在 target 里写明 ca_file",
+                en=f"set {variable}, or have {variable}_FILE name a file that holds it; in the systemd unit "
+                "EnvironmentFile; never write it into target.yaml"
+                if password
+                else "install ca-certificates, or name ca_file in the target",
             )
             return fail(Text(zh=f"{name}：{error.message}", en=f"{name}: {error.message}"), cure, line=name)
     if not variables:

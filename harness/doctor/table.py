@@ -34,7 +34,10 @@ VERDICTS = {
     0: Text(zh="可以开始。", en="Ready."),
     1: Text(zh="先处理不通过的项，再开始审核。", en="Cure what failed before the audit begins."),
     2: Text(zh="文件有错，先改正。", en="A file is wrong: correct it first."),
-    3: Text(zh="拨号规则不允许，什么都没有拨打。", en="The dial policy refuses; nothing was dialled."),
+    3: Text(
+        zh="拨号规则或授权书不允许，先取得许可。",
+        en="The dial policy or the authorisation refuses: obtain permission first.",
+    ),
 }
 
 
