@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes .venv and finds what the harness needs from the system. `make setup` calls it; running it again is cheap.
 #   sh harness/setup.sh        the environment and a browser
-#   sh harness/setup.sh test   also what the tests play against: SIPp and npm
+#   sh harness/setup.sh test   also what the tests play against: SIPp, Kamailio and npm
 set -eu
 
 say() { printf '%s\n' "$*" >&2; }
@@ -47,8 +47,20 @@ browser() {
         say "setup: no browser could be had; chats will not run. Install Chromium, or set SHOPPER_CHROMIUM to one."
 }
 
+carrier() {
+    command -v kamailio >/dev/null && ls /usr/lib/*/kamailio/modules/tls.so >/dev/null 2>&1 && return
+    # The tests start their own Kamailio; the service that Debian would start with the package is not wanted.
+    [ "$(id -u)" = 0 ] && [ ! -e /usr/sbin/policy-rc.d ] && printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d &&
+        chmod +x /usr/sbin/policy-rc.d && made=yes
+    apt_install kamailio kamailio-tls-modules ||
+        say "setup: Kamailio is missing (packages kamailio and kamailio-tls-modules)"
+    [ "${made:-}" = yes ] && rm -f /usr/sbin/policy-rc.d
+    return 0
+}
+
 test_peers() {
     command -v sipp >/dev/null || apt_install sip-tester || say "setup: SIPp is missing (package sip-tester)"
+    carrier
     command -v npm >/dev/null || apt_install npm || say "setup: npm is missing (package npm)"
 }
 
