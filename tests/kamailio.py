@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import psutil
 import pytest
@@ -36,30 +37,19 @@ class Ports:
     refusing: int
 
 
-class Kamailio:
-    """``with Kamailio(folder, {"95001": "127.0.0.1:5070"}) as carrier: ...``"""
+class Server:
+    """One Kamailio: ``with Server(folder, configuration, port): ...``; it answers OPTIONS on the UDP port."""
 
-    def __init__(self, folder: Path, routes: dict[str, str]) -> None:
+    def __init__(self, folder: Path, configuration: str, port: int) -> None:
         if shutil.which("kamailio") is None:
             pytest.fail("kamailio is not installed: packages kamailio and kamailio-tls-modules", pytrace=False)
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.routes = folder, routes
-        self.ports = Ports(*free_ports(4))
+        self.folder, self.configuration, self.port = folder, configuration, port
         self.log = folder / "kamailio.log"
-        self.authority = certify(folder)
 
-    def __enter__(self) -> Kamailio:
-        lines = [
-            f'    if ($rU == "{number}") {{ $ru = "sip:{number}@{address}"; t_relay(); exit; }}'
-            for number, address in self.routes.items()
-        ]
-        text = TEMPLATE.read_text(encoding="utf-8")
-        values = {name.upper(): str(port) for name, port in vars(self.ports).items()}
-        values |= {"FOLDER": str(self.folder), "USER": USER, "PASSWORD": PASSWORD, "ROUTES": "\n".join(lines)}
-        for name, value in values.items():
-            text = text.replace(f"@{name}@", value)
+    def __enter__(self) -> Self:
         config = self.folder / "kamailio.cfg"
-        config.write_text(text, encoding="utf-8")
+        config.write_text(self.configuration, encoding="utf-8")
         command = ["kamailio", "-DD", "-E", "-m", "32", "-M", "4", "-Y", str(self.folder), "-f", str(config)]
         with self.log.open("wb") as log:
             self._process = psutil.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -74,10 +64,6 @@ class Kamailio:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop()
-
-    def uri(self, door: str, user: str | None = None) -> str:
-        """Returns ``sip:[USER@]127.0.0.1:PORT`` of a door."""
-        return f"sip:{user + '@' if user else ''}127.0.0.1:{getattr(self.ports, door)}"
 
     def seen(self, pattern: str = "") -> list[str]:
         """Returns what it logged for us so far, in order, where ``pattern`` is found."""
@@ -101,7 +87,7 @@ class Kamailio:
             asking.bind(("127.0.0.1", 0))
             asking.settimeout(0.1)
             ours = f"127.0.0.1:{asking.getsockname()[1]}"
-            there = ("127.0.0.1", self.ports.digest)
+            there = ("127.0.0.1", self.port)
             question = (
                 f"OPTIONS sip:{there[0]}:{there[1]} SIP/2.0\r\nVia: SIP/2.0/UDP {ours};branch=z9hG4bK-up\r\n"
                 f"From: <sip:test@{ours}>;tag=up\r\nTo: <sip:{there[0]}>\r\nCall-ID: up@{ours}\r\n"
@@ -118,12 +104,39 @@ class Kamailio:
         pytest.fail(f"Kamailio did not start:\n{self.log.read_text(errors='replace')[-3000:]}", pytrace=False)
 
     def _stop(self) -> None:
+        if self._process.poll() is not None:
+            return
         family = [*self._process.children(recursive=True), self._process]
         self._process.terminate()
         _, left = psutil.wait_procs(family, timeout=5)
         for process in left:
             process.kill()
         self._process.wait()
+
+
+class Kamailio(Server):
+    """The carrier: ``with Kamailio(folder, {"95001": "127.0.0.1:5070"}) as carrier: ...``"""
+
+    def __init__(self, folder: Path, routes: dict[str, str], *, tls13: bool = False) -> None:
+        self.ports = Ports(*free_ports(4))
+        lines = [
+            f'    if ($rU == "{number}") {{ $ru = "sip:{number}@{address}"; t_relay(); exit; }}'
+            for number, address in routes.items()
+        ]
+        text = TEMPLATE.read_text(encoding="utf-8")
+        values = {name.upper(): str(port) for name, port in vars(self.ports).items()}
+        values |= {"FOLDER": str(folder), "USER": USER, "PASSWORD": PASSWORD, "ROUTES": "\n".join(lines)}
+        # Kamailio 5.6 cannot demand 1.3; with this cipher and an RSA certificate, 1.2 has none to agree on.
+        values["METHOD"] = "TLSv1.2+" if tls13 else "TLSv1.2"
+        values["CIPHERS"] = "ECDHE-ECDSA-AES256-GCM-SHA384" if tls13 else "HIGH"
+        for name, value in values.items():
+            text = text.replace(f"@{name}@", value)
+        super().__init__(folder, text, self.ports.digest)
+        self.authority = certify(folder)
+
+    def uri(self, door: str, user: str | None = None) -> str:
+        """Returns ``sip:[USER@]127.0.0.1:PORT`` of a door."""
+        return f"sip:{user + '@' if user else ''}127.0.0.1:{getattr(self.ports, door)}"
 
 
 def free_ports(count: int) -> list[int]:

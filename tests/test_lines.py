@@ -28,8 +28,8 @@ from probes.voice.trunk import Trunk
 from scenarios.catalogue import load as load_scenario
 from scenarios.errors import HarnessFault
 from scenarios.model import Limits
-from tests.kamailio import PASSWORD, USER, Kamailio, certify, free_ports
-from tests.shopper import write_yaml
+from tests.kamailio import PASSWORD, USER, Kamailio, Server, certify, free_ports
+from tests.shopper import ROOT, write_yaml
 
 pytestmark = [pytest.mark.realtime, pytest.mark.xdist_group("lines")]
 
@@ -70,7 +70,7 @@ async def told(leg: Leg, *kinds: str) -> Signal:
 
 
 @asynccontextmanager
-async def exchange(folder: Path) -> AsyncIterator[Exchange]:
+async def exchange(folder: Path, tls13: bool = False) -> AsyncIterator[Exchange]:
     answered: asyncio.Queue[Leg] = asyncio.Queue()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -92,7 +92,7 @@ async def exchange(folder: Path) -> AsyncIterator[Exchange]:
         timer = SessionTimer(use="optional")
         plain = await endpoint.bind(Trunk(uri="sip:centre@127.0.0.1", session_timer=timer))
         secure = await endpoint.bind(Trunk(uri=f"sip:{SECURE}@127.0.0.1", srtp=True))
-        with Kamailio(folder, dict.fromkeys(["95001", *CODES], plain) | {SECURE: secure}) as carrier:
+        with Kamailio(folder, dict.fromkeys(["95001", *CODES], plain) | {SECURE: secure}, tls13=tls13) as carrier:
             try:
                 yield Exchange(endpoint, carrier, answered)
             finally:
@@ -102,11 +102,11 @@ async def exchange(folder: Path) -> AsyncIterator[Exchange]:
         assert not tasks
 
 
-def hold(folder: Path, test: Callable[[Exchange], Coroutine[None, None, None]]) -> Kamailio:
+def hold(folder: Path, test: Callable[[Exchange], Coroutine[None, None, None]], tls13: bool = False) -> Kamailio:
     """Runs ``test`` and returns the carrier, stopped, with its log."""
 
     async def go() -> Kamailio:
-        async with exchange(folder) as set_up:
+        async with exchange(folder, tls13) as set_up:
             await test(set_up)
         return set_up.carrier
 
@@ -218,6 +218,39 @@ def test_tls_is_verified_and_carries_srtp(tmp_path):
     assert carrier.seen(f"offer to={SECURE} m=audio \\d+ RTP/SAVP .*a=crypto")
 
 
+def test_a_carrier_of_tls_1_3_is_reached_by_the_proxy_of_the_documents(tmp_path):
+    sketch = re.search(r"```\n(listen=.*?)```", (ROOT / "docs" / "lines.md").read_text(encoding="utf-8"), re.DOTALL)[1]
+
+    async def test(at: Exchange) -> None:
+        udp, tls = free_ports(2)
+        carrier = f"127.0.0.1:{at.carrier.ports.tls}"
+        values = {
+            "OUR-ADDRESS:5061": f"127.0.0.1:{tls}", "CARRIER:5061": carrier, "5066": str(udp),
+            "CARRIER-AUTHORITY.pem": str(at.carrier.authority), "OURS": str(certify(tmp_path, "ours").with_suffix("")),
+        }  # fmt: skip
+        text = sketch
+        for name, value in values.items():
+            assert name in text
+            text = text.replace(name, value)
+        ours = "log_stderror=yes\nchildren=1\nsocket_workers=1\ntcp_children=1\n"
+        with Server(tmp_path / "front", ours + text, udp):
+            with pytest.raises(HarnessFault, match="our own line"):
+                await at.endpoint.register(at.trunk("tls"))  # the library alone cannot
+            domain = at.carrier.uri("tls")
+            trunk = at.trunk(uri=at.carrier.uri("tls", USER), registrar=domain, proxy=f"sip:127.0.0.1:{udp}")
+            leg = at.endpoint.leg(f"sip:95001@{carrier}")
+            await at.endpoint.dial(leg, trunk)
+            assert (await told(leg, "connected", "ended")).kind == "connected"
+            await leg.hang_up()
+            await at.endpoint.stop()
+
+    carrier = hold(tmp_path, test, tls13=True)
+
+    assert len(carrier.seen(f"INVITE .*by=tls .*user={USER}")) == 1
+    assert carrier.seen("BYE .*by=tls")
+    assert carrier.seen("^present|^absent") == [f"present {USER}", f"absent {USER}"]
+
+
 def test_a_trunk_known_by_its_address_needs_no_password(tmp_path):
     async def test(at: Exchange) -> None:
         _, signal = await at.call(at.trunk("allowing"), door="allowing")
@@ -324,6 +357,8 @@ def audit(tmp_path_factory: pytest.TempPathFactory) -> Audit:
     """Probes the sandbox's hotline through the carrier, by a good trunk and by two that are ours to mend."""
     folder = tmp_path_factory.mktemp("audit")
     script = load_scenario("S01")
+    asking = tuple(step for step in script.scenario.steps if step.human is not None)
+    errand = script.scenario.model_copy(update={"steps": asking, "facts": ()})  # to be answered is enough here
 
     async def go() -> Audit:
         centre = Centre(folder / "centre", seed=5, cache=speech_cache(), chat=False)
@@ -339,7 +374,7 @@ def audit(tmp_path_factory: pytest.TempPathFactory) -> Audit:
                     key = AttemptKey(run="r", id=name, scenario="S01", channel="voice", entry=name, seed=1)
                     (folder / name).mkdir()
                     job = Assignment(
-                        key, script.scenario, script.sha256, target.target, target.folder,
+                        key, errand, script.sha256, target.target, target.folder,
                         Limits(queue_s=30, session_s=90), "zh", folder / name, "test",
                     )  # fmt: skip
                     return await run(job, equipment)

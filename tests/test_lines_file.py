@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from probes.target import Target
+from probes.target import Nat, SessionTimer, Target, TrunkSpec
 from probes.target_file import load_target
 from probes.voice.trunk import Trunk, secret, system_authorities, trunk_of
 from scenarios.errors import InputError, TargetError
 from tests.kamailio import certify
+from tests.shopper import ROOT
 
 GOOD = """\
 format: 1
@@ -150,6 +152,25 @@ def test_a_mistake_is_told_with_place_and_cure(tmp_path, old, new, message):
     with pytest.raises(TargetError) as wrong:
         load_target(write(tmp_path, (old, new)))
     assert message in str(wrong.value)
+
+
+def test_the_examples_of_the_documents_are_right(tmp_path):
+    page = (ROOT / "docs" / "lines.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    line = "lines: {hotline: {uri: sip:95001@127.0.0.1}}\n"
+    kinds = set()
+    for text in examples:
+        path = tmp_path / "target.yaml"
+        path.write_text("format: 1\nname: 示例\n" + text + ("" if "lines:" in text else line), encoding="utf-8")
+        kinds |= {trunk.kind for trunk in load_target(path).target.trunks.values()}
+    assert kinds == {"registered", "ip", "extension", "gateway"}
+
+
+@pytest.mark.parametrize("model", [TrunkSpec, SessionTimer, Nat])
+def test_every_key_of_a_trunk_is_documented(model):
+    for page in ("lines", "target"):
+        text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+        assert [key for key in model.model_fields if f"`{key}`" not in text] == []
 
 
 def answers(*codes: int) -> set[int]:
