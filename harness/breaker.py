@@ -42,6 +42,7 @@ def trip(session: Session, recent: Sequence[str]) -> Trip | None:
         text = said["wrong_party"]["text"]
         words = f"somebody else was reached: “{text}”" if text else "a voice was heard and none of the known recordings"
         return Trip("pause", entry, f"{words}; check the number before it is dialled again")
-    if len(recent) >= IN_A_ROW and all(outcome == Outcome.NET_FAIL for outcome in recent[:IN_A_ROW]):
+    failed = session.outcome is Outcome.NET_FAIL and len(recent) >= IN_A_ROW
+    if failed and all(outcome == Outcome.NET_FAIL for outcome in recent[:IN_A_ROW]):
         return Trip("pause", entry, f"{IN_A_ROW} network failures in a row, the last: {session.reason}")
     return None

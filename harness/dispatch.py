@@ -1,266 +1,341 @@
-"""Dispatch: hands due attempts to workers, as many at once as the plan, the lines and the workers allow.
+"""Dispatch: wakes at due times, asks the policy, claims in the ledger, hands out to the crew, writes down the end.
 
-The engine underneath is Dask. It never decides whether to call: an attempt is claimed in the store before it is handed
-out, is handed out once, and if its worker dies it becomes LOST.
+The ledger decides what may start; this module decides when to ask it. Nothing is dialled that was not claimed a moment
+before, and nothing is claimed while the ledger is away, a kill switch is pulled, or the lease is somebody else's.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import dask
-from distributed import Client, Nanny, Scheduler, SpecCluster
-
-from harness.worker import SESSION_FILE, TOPIC, CloseEquipment, carry_out, write_session
+from harness import breaker, kill_switch
+from harness.crew import Crew
+from harness.lease import BEAT_S
+from harness.ledger.ledger import Ledger
+from harness.ledger.rows import Attempt, Ceilings, Claimed, Lease, NewAttempt, Price, Spent, Wait, Wanted
+from harness.worker import SESSION_FILE, write_session
 from probes.clock import Clock
 from probes.probe import Assignment, without_probing
 from probes.session import Outcome, Session
-from probes.voice.leg import CALLS_PER_PROCESS
-from results.store import Store
-from scenarios.errors import PolicyRefused, ToolMissing
-from scenarios.model import ChannelKind
+from scenarios.errors import HarnessFault, LedgerUnavailable, PolicyRefused, ShopperError
 
 log = logging.getLogger(__name__)
-SILENCE_S = 180.0
-CHATS_PER_WORKER = 20  # one browser carries so many on two cores (docs/chat.md)
+CONNECTED = frozenset({"connected", "widget_ready"})
+HANG_UP_S = 8.0  # for sessions to hang up and come back when everything is stopped
 
 
 @dataclass(frozen=True)
-class Limits:
-    """How much may happen at once."""
+class Rhythm:
+    """How often to look, in seconds."""
 
-    at_once: dict[ChannelKind, int]
-    per_entry: dict[str, int]
-    gap_s: float = 0.0
-    total: int | None = None  # the authorisation's ceiling on everything at once
+    poll_s: float = 1.0  # at the ledger, for what others want of this campaign
+    beat_s: float = BEAT_S  # a sign of life for other runners
+    retry_s: float = 2.0  # while the ledger, the disk or the crew is away
+    ahead_s: float = 15.0  # the crew is up so long before it is needed
+    idle_s: float = 120.0  # a crew with nothing to do for longer is sent home
+    step_s: float = 2.0  # a wall clock that moved by more against the monotonic one has been set
+
+
+class Halted(ShopperError):
+    """The campaign ends here: stopped, or taken over by another runner."""
 
 
 @dataclass
-class _Books:
-    """What is under way, and when each entry was last started."""
+class Hooks:
+    """What the dispatcher asks and tells. All are called on the event loop."""
 
-    running: dict[asyncio.Task[None], Assignment] = field(default_factory=dict)
-    lost: list[tuple[float, Assignment]] = field(default_factory=list)  # (until, ...): perhaps still up at the centre
-    started: dict[str, float] = field(default_factory=dict)
-
-    def room(self, job: Assignment, limits: Limits) -> bool:
-        attempts = [other.attempt for other in (*self.running.values(), *(lost for _, lost in self.lost))]
-        if limits.total is not None and len(attempts) >= limits.total:
-            return False
-        channels = Counter(attempt.channel for attempt in attempts)
-        entries = Counter(attempt.entry for attempt in attempts)
-        kind, entry = job.attempt.channel, job.attempt.entry
-        return channels[kind] < limits.at_once[kind] and entries[entry] < limits.per_entry.get(entry, 1)
-
-    def wait(self, job: Assignment, limits: Limits, now: float) -> float:
-        last = self.started.get(job.attempt.entry)
-        return 0.0 if last is None else max(0.0, last + limits.gap_s - now)
+    job: Callable[[Attempt], Assignment]
+    permit: Callable[[Assignment, datetime], None]  # raises PolicyRefused
+    crew: Callable[[], AbstractAsyncContextManager[Crew]]
+    replacement: Callable[[Attempt], NewAttempt | None] = lambda _attempt: None
+    fetch: Callable[[Assignment], bool] = lambda _job: False  # gets a session's files from the evidence store
+    on_session: Callable[[Session], None] = lambda _session: None
+    on_trouble: Callable[[str], None] = lambda _sentence: None
 
 
-async def dispatch(
-    jobs: Sequence[Assignment],
-    *,
-    store: Store,
-    limits: Limits,
-    cache: Path,
-    permit: Callable[[Assignment], None],
-    scheduler: str | None = None,
-    on_state: Callable[[str, str], None] = lambda _attempt, _state: None,
-    on_session: Callable[[Session], None] = lambda _session: None,
-) -> None:
-    """Carries out ``jobs``. Each one is ended in the store when this returns.
+@dataclass
+class _Ending:
+    """An attempt that has ended, until disk and ledger both know it."""
 
-    Args:
-        jobs: what is to be done, in order.
-        store: where each attempt has its row, due.
-        limits: what may happen at once.
-        cache: folder for synthesised speech, shared by workers of one machine.
-        permit: asked at the instant before each attempt is claimed; raises PolicyRefused to forbid it.
-        scheduler: address of a Dask scheduler (``tcp://…``), or None for workers of our own.
-        on_state: told (attempt, state) as calls and chats go on.
-        on_session: told each session as it ends.
-    """
-    kinds = Counter(job.attempt.channel for job in jobs)
-    waiting, books = list(jobs), _Books()
-
-    def end(job: Assignment, session: Session) -> None:
-        store.end(job.attempt.id, session.outcome, session.reason)
-        on_session(session)
-
-    def heard(event: Any) -> None:
-        on_state(event[1]["attempt"], event[1]["state"])
-
-    try:
-        async with _cluster(scheduler, kinds, limits) as client:
-            client.subscribe_topic(TOPIC, heard)
-            await client.register_plugin(CloseEquipment())
-            await _run(client, waiting, books, store, limits, cache, permit, end)
-    except asyncio.CancelledError:
-        # Stopped from outside. The workers were closed first, and so hung up; now each attempt gets its one outcome.
-        for job in books.running.values():
-            end(job, _recovered(job, Outcome.INVALID, "the run was stopped; we hung up"))
-        for job in waiting:
-            end(job, _recorded(job, Outcome.MISSED, "the run was stopped before its turn"))
-        raise
+    job: Assignment
+    attempt: Attempt
+    session: Session
+    in_ledger: bool = False  # the ledger ended it by itself
 
 
-class _cluster:  # noqa: N801 - used as a function
-    """Our own workers, or somebody's scheduler."""
+@dataclass
+class _Room:
+    """The crew that is up, if any."""
 
-    def __init__(self, scheduler: str | None, kinds: Counter[ChannelKind], limits: Limits) -> None:
-        self.scheduler, self.kinds, self.limits = scheduler, kinds, limits
-        self.cluster: Any = None
+    stack: AbstractAsyncContextManager[Crew] | None = None
+    crew: Crew | None = None
+    used: float = 0.0
 
-    async def __aenter__(self) -> Any:
-        dask.config.set(
-            {
-                "distributed.scheduler.allowed-failures": 0,
-                "distributed.worker.daemon": False,
-                # Upkeep that costs more than the probing itself on a small machine.
-                "distributed.worker.profile.enabled": False,
-                "distributed.admin.tick.interval": "1s",
-                "distributed.admin.system-monitor.interval": "5s",
-                "distributed.comm.timeouts.connect": "20s",
-            }
-        )
-        for name in ("distributed", "distributed.nanny", "distributed.scheduler", "distributed.worker"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-        if self.scheduler is None:
-            self.cluster = await SpecCluster(
-                workers=self._workers(),
-                scheduler={
-                    "cls": Scheduler,
-                    "options": {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": "127.0.0.1:0"},
-                },
-                asynchronous=True,
-                silence_logs=logging.CRITICAL,
-            )
+
+@dataclass
+class Dispatcher:
+    """Carries out one campaign under one lease."""
+
+    ledger: Ledger
+    lease: Lease
+    ceilings: Ceilings
+    hooks: Hooks
+    clock: Clock
+    switches: Sequence[Path] = ()
+    rhythm: Rhythm = field(default_factory=Rhythm)
+
+    def __post_init__(self) -> None:
+        self._running: dict[asyncio.Task[Session], tuple[Attempt, Assignment]] = {}
+        self._unsaved: list[_Ending] = []
+        self._room = _Room()
+        self._dialled: list[str] = []
+        self._trouble = ""
+        self._beat = self._mono = self.clock.monotonic()
+        self._wall = self.clock.utc()
+
+    async def run(self, *, stay: bool) -> None:
+        """Works until every attempt has ended or, without ``stay``, until nothing is due.
+
+        Raises:
+            PolicyRefused: a kill switch was pulled; everything was hung up.
+            Halted: the campaign was stopped, or another runner took it over; everything was hung up.
+            ToolMissing: there is no crew to be had (at the first attempt; later ones are waited for).
+        """
+        switch = asyncio.create_task(kill_switch.wait(self.switches))
         try:
-            self.client = await Client(self.cluster or self.scheduler, asynchronous=True, set_as_default=False)
-        except (OSError, TimeoutError) as error:
-            raise ToolMissing(f"no Dask scheduler answers at {self.scheduler}: {error}") from error
-        workers = (await self.client.scheduler.identity())["workers"].values()
-        offered = {name for worker in workers for name in worker["resources"]}
-        if missing := [kind for kind in self.kinds if kind not in offered]:
-            await self.__aexit__()
-            raise ToolMissing(f"no worker offers {missing[0]}: start workers with --resources 'voice=4 chat=20'")
-        return self.client
+            while (pause := await self._turn(stay)) is not None:
+                await self._sleep(pause, switch)
+                if switch.done():
+                    raise PolicyRefused(str(switch.result()))
+        except (asyncio.CancelledError, PolicyRefused, Halted) as stop:
+            await self._hang_up("the run was stopped" if isinstance(stop, asyncio.CancelledError) else str(stop))
+            raise
+        finally:
+            switch.cancel()
+            await self._send_home()
 
-    async def __aexit__(self, *_: object) -> None:
-        await self.client.close()
-        if self.cluster is not None:
-            await self.cluster.close()
+    def adopt(self, attempt: Attempt, job: Assignment, work: Coroutine[Any, Any, Session]) -> None:
+        """Takes over an attempt that another runner had claimed; ``work`` finds out how it ended."""
+        self._running[asyncio.get_running_loop().create_task(work)] = (attempt, job)
 
-    def _workers(self) -> dict[str, Any]:
-        workers = {}
-        for kind, size in (("voice", CALLS_PER_PROCESS), ("chat", CHATS_PER_WORKER)):
-            wanted = min(self.kinds[kind], self.limits.at_once[kind])  # type: ignore[index]
-            for index in range(-(-wanted // size)):
-                slots = min(size, wanted - index * size)
-                workers[f"{kind}-{index + 1}"] = {
-                    "cls": Nanny,
-                    "options": {
-                        "host": "127.0.0.1",
-                        "nthreads": slots,
-                        "resources": {kind: slots},
-                        "memory_limit": 0,
-                        "dashboard": False,
-                        "silence_logs": logging.CRITICAL,
-                    },
-                }
-        return workers
+    def state(self, attempt: str, state: str) -> None:
+        """Takes news of an attempt that is under way."""
+        if state == "dialling":
+            self._dialled.append(attempt)  # written down on the next turn
 
+    # ---- one turn
 
-async def _run(
-    client: Any,
-    waiting: list[Assignment],
-    books: _Books,
-    store: Store,
-    limits: Limits,
-    cache: Path,
-    permit: Callable[[Assignment], None],
-    end: Callable[[Assignment, Session], None],
-) -> None:
-    clock = Clock()
+    async def _turn(self, stay: bool) -> float | None:
+        """Does what is to be done now. Returns how long there is nothing more to do; None: it is all done."""
+        try:
+            self._collect()
+            wait = await self._work(stay)
+            self._trouble = ""
+        except LedgerUnavailable as error:
+            self._tell(str(error))
+            return self.rhythm.retry_s
+        return wait
 
-    async def one(job: Assignment) -> None:
-        session = await _hand_out(client, job, cache)
-        if session.outcome is Outcome.LOST:  # its call may stay up until the centre notices: its place stays taken
-            books.lost.append((clock.monotonic() + job.limits.session_s, job))
-        end(job, session)
+    async def _work(self, stay: bool) -> float | None:
+        now = self.clock.utc()
+        self._look_at_the_clock(now)
+        campaign = self.ledger.campaign(self.lease.campaign)
+        if campaign.epoch != self.lease.epoch:
+            raise Halted(f"the campaign was taken over by {campaign.runner}; this runner stops")
+        if self.clock.monotonic() - self._beat >= self.rhythm.beat_s:
+            self._beat = self.clock.monotonic()
+            self.ledger.beat(self.lease)
+        if campaign.wanted is Wanted.STOPPED:
+            raise Halted(f"the campaign was stopped: {campaign.why}")
+        soonest = self.ledger.next_due(self.lease.campaign)
+        waits: list[float] = []
+        if soonest is not None and soonest <= now + timedelta(seconds=self.rhythm.ahead_s):
+            for attempt in self.ledger.miss(self.lease, now) if soonest <= now else ():
+                self._ended(attempt, self.hooks.job(attempt), Outcome.MISSED, attempt.reason, in_ledger=True)
+            waits = [] if campaign.wanted is Wanted.PAUSED else await self._start(now)
+            soonest = self.ledger.next_due(self.lease.campaign)
+        upcoming = soonest if soonest is None or soonest > now else self.ledger.next_due(self.lease.campaign, after=now)
+        if not self._running and not self._unsaved:
+            if soonest is None or (not stay and (soonest > now or not waits)):
+                return None
+            await self._maybe_send_home(soonest, now)
+        if upcoming is not None:
+            waits.append((upcoming - now).total_seconds())
+        return max(0.01, min([self.rhythm.poll_s, *waits]))
 
-    try:
-        while waiting or books.running:
-            now = clock.monotonic()
-            books.lost = [(until, job) for until, job in books.lost if until > now]
-            free = [job for job in waiting if books.room(job, limits)]
-            pauses = [books.wait(job, limits, now) for job in free]
-            releases = [until - now for until, _ in books.lost]
-            ready = next((job for job, pause in zip(free, pauses, strict=True) if pause == 0), None)
-            if ready is not None:
-                waiting.remove(ready)
-                try:
-                    permit(ready)
-                except PolicyRefused as refusal:
-                    end(ready, _recorded(ready, Outcome.BLOCKED, str(refusal)))
-                    continue
-                if store.claim(ready.attempt.id):
-                    books.started[ready.attempt.entry] = now
-                    books.running[asyncio.create_task(one(ready))] = ready
+    async def _start(self, now: datetime) -> list[float]:
+        """Starts what is due and has room; returns after how many seconds it makes sense to look again."""
+        due = self.ledger.due(self.lease.campaign, now + timedelta(seconds=self.rhythm.ahead_s))
+        if not due:
+            return []
+        crew = await self._crew()
+        if crew is None:
+            return [self.rhythm.retry_s]
+        waits, full = [], set[str]()
+        for attempt in due:
+            if attempt.due > now or attempt.address in full:
                 continue
-            if not books.running:
-                await asyncio.sleep(min([*pauses, *releases]))
-                continue
-            done, _ = await asyncio.wait(
-                books.running, timeout=min([*pauses, *releases], default=None), return_when=asyncio.FIRST_COMPLETED
-            )
-            for task in done:
-                books.running.pop(task)
-                task.result()
-    except asyncio.CancelledError:
-        for task in books.running:
-            task.cancel()
-        await asyncio.gather(*books.running, return_exceptions=True)
-        raise
+            wait = self._claim(crew, attempt)
+            if wait is not None:
+                full.add(attempt.address)
+                waits.append(wait)
+        return waits
 
+    def _claim(self, crew: Crew, attempt: Attempt) -> float | None:
+        """Starts one attempt; returns None, or how long its address must wait."""
+        job = self.hooks.job(attempt)
+        now = self.clock.utc()
+        if (pulled := kill_switch.pulled(self.switches)) is not None:
+            raise PolicyRefused(str(pulled))
+        try:
+            self.hooks.permit(job, now)
+        except PolicyRefused as refusal:
+            self._ended(attempt, job, Outcome.BLOCKED, str(refusal))
+            return None
+        claim = self.ledger.claim(self.lease, attempt.id, now, self.ceilings)
+        if isinstance(claim, Claimed):
+            self._room.used = self.clock.monotonic()
+            self._running[asyncio.create_task(crew.carry_out(job))] = (attempt, job)
+        elif isinstance(claim, Spent):
+            self._ended(attempt, job, Outcome.BLOCKED, claim.why)
+        elif isinstance(claim, Wait):
+            return self.rhythm.poll_s if claim.until is None else max(0.0, (claim.until - now).total_seconds())
+        else:
+            log.info("attempt %s was not claimed: %s", attempt.id, claim.why)
+        return None
 
-async def _hand_out(client: Any, job: Assignment, cache: Path) -> Session:
-    """Hands one claimed attempt to a worker and returns its session; LOST if nobody can say how it ended."""
-    future = client.submit(
-        carry_out,
-        job,
-        cache,
-        key=f"{job.attempt.run}/{job.attempt.id}",
-        pure=False,
-        retries=0,
-        resources={job.attempt.channel: 1},
-    )
-    try:
-        # A worker that says nothing for so long after the session's own limit is as good as dead.
-        session: Session = await asyncio.wait_for(future, job.limits.session_s + SILENCE_S)
-        if session.outcome is Outcome.LOST:
-            return _recovered(job, Outcome.LOST, session.reason)
-        return session
-    except Exception as error:
-        log.debug("attempt %s: %r", job.attempt.id, error)
-        return _recovered(job, Outcome.LOST, f"its worker died ({type(error).__name__}); how it ended is unknown")
+    # ---- endings
 
+    def _collect(self) -> None:
+        """Takes what has come back, and writes down whatever disk and ledger do not know yet."""
+        for name in self._dialled:
+            self.ledger.dialling(self.lease, name, self.clock.utc())
+        self._dialled.clear()
+        for task in [task for task in self._running if task.done()]:
+            attempt, job = self._running.pop(task)
+            self._room.used = self.clock.monotonic()
+            self._unsaved.append(_Ending(job, attempt, task.result()))
+        while self._unsaved:
+            self._save(self._unsaved[0])
+            del self._unsaved[0]
 
-def _recovered(job: Assignment, outcome: Outcome, reason: str) -> Session:
-    """Takes the session that its worker had written before it went, or records that there is none."""
-    file = job.folder / SESSION_FILE
-    if file.exists():
-        return Session.model_validate_json(file.read_text(encoding="utf-8"))
-    return _recorded(job, outcome, reason)
+    def _ended(
+        self, attempt: Attempt, job: Assignment, outcome: Outcome, reason: str, *, in_ledger: bool = False
+    ) -> None:
+        """Ends an attempt that was never handed out."""
+        self._unsaved.append(_Ending(job, attempt, without_probing(job, outcome, reason), in_ledger))
+        self._collect()
 
+    def _save(self, ending: _Ending) -> None:
+        session, attempt = ending.session, ending.attempt
+        try:
+            if not (ending.job.folder / SESSION_FILE).exists() and not self.hooks.fetch(ending.job):
+                write_session(ending.job.folder, session)
+        except (OSError, HarnessFault) as error:
+            raise LedgerUnavailable(f"the session of {attempt.id} cannot be written yet: {error}") from error
+        dialled = any(event.kind == "dialled" or event.kind in CONNECTED for event in session.timeline)
+        seconds = max((event.t for event in session.timeline), default=0.0)
+        price = self.ceilings.price.get(attempt.channel, Price())
+        first = ending.in_ledger or self.ledger.end(
+            attempt.campaign,
+            attempt.id,
+            session.outcome,
+            session.reason,
+            self.clock.utc(),
+            connected=any(event.kind in CONNECTED for event in session.timeline),
+            seconds=seconds,
+            cost=price.of(seconds) if dialled else 0.0,
+        )
+        if first:
+            self._react(attempt, session)
+            self.hooks.on_session(session)
+        else:
+            log.error("attempt %s had ended before as something else than %s", attempt.id, session.outcome)
 
-def _recorded(job: Assignment, outcome: Outcome, reason: str) -> Session:
-    session = without_probing(job, outcome, reason)
-    write_session(job.folder, session)
-    return session
+    def _react(self, attempt: Attempt, session: Session) -> None:
+        now = self.clock.utc()
+        trip = breaker.trip(session, self.ledger.recent(attempt.campaign, attempt.entry, breaker.IN_A_ROW))
+        if trip is not None and trip.kind == "stop":
+            self.ledger.want(attempt.campaign, Wanted.PAUSED, trip.reason, now)
+            asyncio.get_running_loop().create_task(self._end_all(trip.reason))
+        elif trip is not None:
+            self.ledger.pause(attempt.campaign, attempt.entry, trip.reason, now)
+        if trip is not None:
+            self._tell(trip.reason)
+        new = self.hooks.replacement(replace(attempt, outcome=session.outcome))
+        if new is not None:
+            self.ledger.add(self.lease, [new])
+
+    # ---- the crew
+
+    async def _crew(self) -> Crew | None:
+        if self._room.crew is not None and self._room.crew.whole:
+            return self._room.crew
+        first = self._room.stack is None
+        if self._running:
+            return None  # what was handed out ends by itself; only then a new crew
+        await self._send_home()
+        stack = self.hooks.crew()
+        try:
+            self._room = _Room(stack, await stack.__aenter__(), self.clock.monotonic())
+        except (ShopperError, OSError, TimeoutError) as error:
+            if first:
+                raise
+            self._tell(f"no crew yet: {error}")
+        return self._room.crew
+
+    async def _maybe_send_home(self, soonest: datetime, now: datetime) -> None:
+        idle = self.clock.monotonic() - self._room.used
+        if idle >= self.rhythm.idle_s and (soonest - now).total_seconds() > self.rhythm.ahead_s:
+            await self._send_home()
+
+    async def _send_home(self) -> None:
+        room, self._room = self._room, _Room()
+        if room.stack is not None:
+            await room.stack.__aexit__(None, None, None)
+
+    async def _end_all(self, reason: str) -> None:
+        if self._room.crew is not None:
+            await self._room.crew.hang_up(reason)
+
+    async def _hang_up(self, reason: str) -> None:
+        """Ends what is under way and writes down how it ended."""
+        await self._end_all(reason)
+        if self._running:
+            await asyncio.wait(self._running, timeout=HANG_UP_S)
+        for task, (_, job) in list(self._running.items()):
+            if not task.done():
+                task.cancel()
+                self._running.pop(task)
+                log.error("attempt %s did not come back after it was hung up", job.attempt.id)
+        try:
+            self._collect()
+        except LedgerUnavailable as error:
+            self._tell(f"{error} The sessions are on disk; the next run takes them up.")
+
+    # ---- waiting
+
+    async def _sleep(self, seconds: float, switch: asyncio.Task[kill_switch.Pulled]) -> None:
+        waited: set[asyncio.Future[object]] = {*self._running, switch}  # type: ignore[arg-type]
+        await asyncio.wait(waited, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+
+    def _look_at_the_clock(self, now: datetime) -> None:
+        mono = self.clock.monotonic()
+        step = (now - self._wall).total_seconds() - (mono - self._mono)
+        self._wall, self._mono = now, mono
+        if abs(step) > self.rhythm.step_s:
+            sentence = f"this machine's clock was set by {step:+.1f} s"
+            self.ledger.note(self.lease.campaign, "clock", sentence, now)
+            self._tell(sentence)
+
+    def _tell(self, sentence: str) -> None:
+        if sentence != self._trouble:
+            self._trouble = sentence
+            self.hooks.on_trouble(sentence)

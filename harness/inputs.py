@@ -1,4 +1,4 @@
-"""What a run is made from: plan, target, scripts and authorisation, read and checked together; and the jobs they make."""
+"""What a run is made from: plan, target, scripts and authorisation, read together; and the jobs they make."""
 
 from __future__ import annotations
 

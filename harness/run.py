@@ -1,10 +1,7 @@
-"""One run, from files to report: check, dispatch, observe, score, show."""
+"""One run of ``shopper probe``, from files to report: check, carry out, observe, score, show."""
 
 from __future__ import annotations
 
-import importlib.metadata
-import os
-import platform
 import secrets
 import shutil
 from collections.abc import Sequence
@@ -15,26 +12,21 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.authorisation import Authorisation, load_authorisation
-from harness.dispatch import Limits as DispatchLimits
-from harness.dispatch import dispatch
-from harness.plan import LoadedPlan, PlannedAttempt, expand, load_plan
-from harness.policy import check_call, check_chat, check_trunk
+from harness import kill_switch
+from harness.campaign import Campaign, Listeners
+from harness.dispatch import Rhythm
+from harness.inputs import Inputs, read, speech_cache
+from harness.ledger.ledger import Ledger
+from harness.plan import PlannedAttempt, draw_up, load_plan
 from harness.progress import Board
 from harness.sandbox.centre import Centre
-from probes.address import host_of, is_loopback
-from probes.probe import Assignment
-from probes.session import AttemptKey, Session
-from probes.target import Target
-from probes.target_file import LoadedTarget, load_target
+from harness.version import versions
+from probes.session import Session
 from results import report
 from results.observe import table
 from results.run_folder import RunFolder, RunInfo
-from results.store import NewAttempt, Store
-from scenarios.catalogue import LoadedScenario
-from scenarios.catalogue import load as load_scenario
 from scenarios.errors import PolicyRefused
-from scenarios.model import ChannelKind, Lang, Scenario
+from scenarios.model import Lang
 from scoring.metrics import Metrics, compute
 from scoring.observations import NOT_VALID
 from scoring.scheme import load_scheme
@@ -43,7 +35,6 @@ from scoring.scorer import score
 
 QUICK_PLAN = Path(__file__).parent / "sandbox" / "quick.yaml"
 SCHEME = "CMM-525-0005"
-MEASURING_PACKAGES = ("pjsua2-python", "playwright", "onnxruntime", "numpy", "scipy")
 
 
 @dataclass(frozen=True)
@@ -72,44 +63,49 @@ class Finished:
     shortfalls: list[str]
 
 
-def version() -> str:
-    """Returns the installed version."""
-    return importlib.metadata.version("contact-centre-shopper")
-
-
-def speech_cache() -> Path:
-    """Returns the folder where synthesised speech is kept between runs."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "contact-centre-shopper" / "speech"
-
-
 async def probe(request: Request, console: Console) -> Finished:
-    """Carries out a plan.
+    """Carries out a plan, all of it now.
 
     Raises:
         InputError: a file is wrong; nothing was dialled.
-        PolicyRefused: something in the plan may not be reached; nothing was dialled.
+        PolicyRefused: something in the plan may not be reached, or a kill switch is pulled.
     """
-    plan = load_plan(request.plan or QUICK_PLAN)
-    names = dict.fromkeys(stratum.scenario for stratum in plan.plan.attempts)
-    scripts = {name: load_scenario(name, request.scenarios) for name in names}
+    plan = request.plan or QUICK_PLAN
     started = datetime.now(UTC)
-    run_id = f"{started:%Y%m%dT%H%M%SZ}-{_slug(plan.plan.name)}-{secrets.token_hex(2)}"
+    if (pulled := kill_switch.pulled([kill_switch.everywhere()])) is not None:
+        raise PolicyRefused(f"{pulled}; nothing is dialled until `shopper stop --release`")
     async with AsyncExitStack() as stack:
         if request.target is None:
-            folder = RunFolder.create(request.runs, run_id)
+            folder = RunFolder.create(request.runs, new_id(plan.stem, started))
             console.print(f"沙箱中心启动 / starting the sandbox centre … {folder.path}", soft_wrap=True)
-            centre = Centre(folder.sandbox, seed=plan.plan.seed, lang=request.lang, cache=speech_cache())
-            target = load_target(await stack.enter_async_context(centre))
-            authorisation = None
-            attempts = _checked(plan, target, scripts, authorisation)
+            centre = Centre(folder.sandbox, seed=load_plan(plan).plan.seed, lang=request.lang, cache=speech_cache())
+            inputs = read(plan, await stack.enter_async_context(centre), None, request.scenarios)
+            planned = checked(inputs, started)
         else:
-            target = load_target(request.target)
-            authorisation = _authorisation(request)
-            attempts = _checked(plan, target, scripts, authorisation)
-            folder = RunFolder.create(request.runs, run_id)
-        sessions = await _carry_out(request, plan, target, scripts, attempts, folder, console, started, authorisation)
+            inputs = read(plan, request.target, request.authorisation, request.scenarios)
+            planned = checked(inputs, started)
+            folder = RunFolder.create(request.runs, new_id(inputs.plan.plan.name, started))
+        write_inputs(folder, inputs, folder.id, started, len(planned), sandbox=request.target is None)
+        sessions = await _carry_out(request, inputs, planned, folder, console)
     folder.write_info(folder.info().model_copy(update={"finished_utc": datetime.now(UTC)}))
     return conclude(folder, sessions, request.lang)
+
+
+def checked(inputs: Inputs, now: datetime) -> list[PlannedAttempt]:
+    """Draws up the plan's attempts and asks the policy about every entry they use, at the first time it is due.
+
+    Raises:
+        PlanError: the plan cannot be drawn up.
+        PolicyRefused: something may not be reached.
+    """
+    signed = None if inputs.authorisation is None else inputs.authorisation.authorisation
+    planned = draw_up(inputs.plan, inputs.target.target, inputs.scenarios, now=now, authorisation=signed)
+    first: dict[tuple[str, str, str], PlannedAttempt] = {}
+    for attempt in planned:
+        first.setdefault((attempt.channel, attempt.entry, attempt.scenario), attempt)
+    for attempt in first.values():
+        inputs.permit(attempt.channel, attempt.entry, attempt.scenario, attempt.due or now)
+    return planned
 
 
 def conclude(folder: RunFolder, sessions: Sequence[Session], lang: Lang, today: date | None = None) -> Finished:
@@ -123,6 +119,66 @@ def conclude(folder: RunFolder, sessions: Sequence[Session], lang: Lang, today: 
     page = report.write(folder, lang)
     shortfalls = _shortfalls(sessions, folder.info().planned)
     return Finished(folder, list(sessions), metrics, card, page, 1 if shortfalls else 0, shortfalls)
+
+
+def write_inputs(
+    folder: RunFolder, inputs: Inputs, run_id: str, started: datetime, planned: int, *, sandbox: bool
+) -> None:
+    """Keeps the files a run is made from, byte for byte, and writes run.json."""
+    plan, target = inputs.plan, inputs.target
+    assert plan.path is not None
+    shutil.copyfile(plan.path, folder.plan)
+    shutil.copyfile(target.path, folder.target)
+    scripts = {f"scenario {name}": f"{s.scenario.version} sha256:{s.sha256[:16]}" for name, s in inputs.scripts.items()}
+    info = RunInfo(
+        id=run_id,
+        created_utc=started,
+        target=target.target.name,
+        target_sha256=target.sha256,
+        plan=plan.plan.name,
+        plan_sha256=plan.sha256,
+        seed=plan.plan.seed,
+        decision_rule=plan.plan.decision_rule or "",
+        lang=target.target.lang,
+        sandbox=sandbox,
+        planned=planned,
+        versions=versions() | scripts,
+    )
+    folder.write_info(info)
+
+
+def new_id(name: str, started: datetime) -> str:
+    """Returns an id for a run or campaign: when, what, and four random letters."""
+    slug = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower()).strip("-")
+    return f"{started:%Y%m%dT%H%M%SZ}-{slug[:24] or 'plan'}-{secrets.token_hex(2)}"
+
+
+async def _carry_out(
+    request: Request, inputs: Inputs, planned: list[PlannedAttempt], folder: RunFolder, console: Console
+) -> list[Session]:
+    ledger = Ledger(f"sqlite:///{folder.attempts}")
+    try:
+        with Board(planned, console, request.lang) as board:
+            campaign = Campaign(
+                folder.id,
+                inputs,
+                ledger,
+                folder,
+                switches=(kill_switch.everywhere(), folder.path / kill_switch.NAME),
+                scheduler=request.scheduler,
+                listeners=Listeners(board.state, board.ended, lambda said: console.print(said, style="yellow")),
+                rhythm=Rhythm(poll_s=0.5),
+            )
+            campaign.create(planned)
+            try:
+                await campaign.run(stay=False)
+            except BaseException:
+                campaign.abandon("the run was stopped before its turn")
+                raise
+            campaign.abandon("its entry was paused, and the run ended")
+            return campaign.sessions()
+    finally:
+        ledger.close()
 
 
 def _shortfalls(sessions: Sequence[Session], planned: int) -> list[str]:
@@ -141,166 +197,3 @@ def _shortfalls(sessions: Sequence[Session], planned: int) -> list[str]:
             what = "call" if kind == "voice" else "chat"
             found.append(f"no {what} reached the target: {failed[0].reason}")
     return found
-
-
-def _slug(name: str) -> str:
-    plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower()).strip("-")
-    return plain[:24] or "plan"
-
-
-def _authorisation(request: Request) -> Authorisation | None:
-    assert request.target is not None
-    path = request.authorisation or request.target.parent / "authorisation.yaml"
-    if request.authorisation is None and not path.exists():
-        return None
-    return load_authorisation(path).authorisation
-
-
-def _checked(
-    plan: LoadedPlan, target: LoadedTarget, scripts: dict[str, LoadedScenario], authorisation: Authorisation | None
-) -> list[PlannedAttempt]:
-    """Draws up the plan's attempts and asks the policy about every entry they use."""
-    attempts = expand(plan, target.target, {name: script.scenario for name, script in scripts.items()})
-    for attempt in {(a.channel, a.entry, a.scenario): a for a in attempts}.values():
-        scenario = scripts[attempt.scenario].scenario
-        _permit(target.target, target.folder, attempt.channel, attempt.entry, scenario, authorisation)
-    return attempts
-
-
-def _permit(
-    target: Target,
-    folder: Path,
-    channel: ChannelKind,
-    entry: str,
-    scenario: Scenario,
-    authorisation: Authorisation | None,
-) -> None:
-    """Asks the policy about one scenario on one entry, as of now.
-
-    Raises:
-        PolicyRefused: it may not be reached, or not with the voice we would speak with.
-    """
-    now = datetime.now(UTC)
-    if channel == "chat":
-        check_chat(target.chats[entry].url, authorisation, now)
-        return
-    line = target.lines[entry]
-    check_call(line.uri, authorisation, now)
-    registrar = None if line.account is None else line.account.registrar
-    if registrar is not None:
-        check_trunk(registrar, authorisation, now)
-    if is_loopback(host_of(line.uri)) or (authorisation is not None and authorisation.tts_consent):
-        return
-    recorded = folder / (target.recordings or "recordings") / scenario.id
-    lines = [step.ask.id for step in scenario.steps_on("voice") if step.ask] + ["farewell"]
-    lines += ["to-human"] if any(way.say for way in line.to_human) else []
-    missing = [f"{recorded / name}.wav" for name in lines if not (recorded / f"{name}.wav").is_file()]
-    if missing:
-        raise PolicyRefused(
-            f"A synthetic voice may not speak to this centre, and {len(missing)} lines are not recorded "
-            f"(the first: {missing[0]}): record them, or have the client sign tts_consent."
-        )
-
-
-async def _carry_out(
-    request: Request,
-    plan: LoadedPlan,
-    target: LoadedTarget,
-    scripts: dict[str, LoadedScenario],
-    attempts: list[PlannedAttempt],
-    folder: RunFolder,
-    console: Console,
-    started: datetime,
-    authorisation: Authorisation | None,
-) -> list[Session]:
-    _write_inputs(folder, plan, target, scripts, started, request.target is None, len(attempts))
-    jobs = [
-        Assignment(
-            attempt=AttemptKey(
-                run=folder.id,
-                id=attempt.id,
-                scenario=scripts[attempt.scenario].scenario.id,
-                channel=attempt.channel,
-                entry=attempt.entry,
-                seed=attempt.seed,
-            ),
-            scenario=scripts[attempt.scenario].scenario,
-            scenario_sha256=scripts[attempt.scenario].sha256,
-            target=target.target,
-            target_folder=target.folder.resolve(),
-            limits=plan.plan.limits.over(scripts[attempt.scenario].scenario.limits),
-            lang=target.target.lang,
-            folder=folder.session_dir(attempt.id).resolve(),
-            version=version(),
-        )
-        for attempt in attempts
-    ]
-    store = Store(f"sqlite:///{folder.attempts}")
-    try:
-        store.add([NewAttempt(**vars(attempt)) for attempt in attempts])
-        at_once = plan.plan.at_once
-        ceiling = None if authorisation is None else authorisation.max_at_once
-        limits = DispatchLimits(
-            at_once={
-                "voice": at_once.voice,
-                "chat": at_once.chat,
-            },
-            per_entry={name: entry.channels for name, entry in (target.target.lines | target.target.chats).items()},
-            gap_s=plan.plan.gap_s,
-            total=ceiling,
-        )
-        sessions: list[Session] = []
-        with Board(attempts, console, request.lang) as board:
-
-            def ended(session: Session) -> None:
-                sessions.append(session)
-                board.ended(session)
-
-            await dispatch(
-                jobs,
-                store=store,
-                limits=limits,
-                cache=speech_cache(),
-                permit=lambda job: _permit(
-                    job.target, job.target_folder, job.attempt.channel, job.attempt.entry, job.scenario, authorisation
-                ),
-                scheduler=request.scheduler,
-                on_state=board.state,
-                on_session=ended,
-            )
-    finally:
-        store.close()
-    order = {attempt.id: attempt.seq for attempt in attempts}
-    return sorted(sessions, key=lambda session: order[session.attempt.id])
-
-
-def _write_inputs(
-    folder: RunFolder,
-    plan: LoadedPlan,
-    target: LoadedTarget,
-    scripts: dict[str, LoadedScenario],
-    started: datetime,
-    sandbox: bool,
-    planned: int,
-) -> None:
-    assert plan.path is not None
-    shutil.copyfile(plan.path, folder.plan)
-    shutil.copyfile(target.path, folder.target)
-    versions = {"contact-centre-shopper": version(), "python": platform.python_version()}
-    versions |= {name: importlib.metadata.version(name) for name in MEASURING_PACKAGES}
-    versions |= {f"scenario {name}": f"{s.scenario.version} sha256:{s.sha256[:16]}" for name, s in scripts.items()}
-    info = RunInfo(
-        id=folder.id,
-        created_utc=started,
-        target=target.target.name,
-        target_sha256=target.sha256,
-        plan=plan.plan.name,
-        plan_sha256=plan.sha256,
-        seed=plan.plan.seed,
-        decision_rule=plan.plan.decision_rule or "",
-        lang=target.target.lang,
-        sandbox=sandbox,
-        planned=planned,
-        versions=versions,
-    )
-    folder.write_info(info)

@@ -1,8 +1,7 @@
-"""What runs inside a Dask worker: one process's equipment, and the one task it carries out.
+"""What runs in a worker process: one event loop with its equipment, and the task that carries out an attempt on it.
 
-A worker thread blocks on its attempt while the probing itself runs on the process's own event loop, so one process
-holds several calls or chats at once. The attempt's folder is made first and only once: making it is the claim on this
-side, so a task that the scheduler hands out a second time dials nobody.
+Dask's threads only wait: each hands its attempt to the loop. The attempt's folder is made first and only once: making
+it is the claim on this side, so a task that the scheduler hands out a second time dials nobody.
 """
 
 from __future__ import annotations
@@ -10,19 +9,25 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from distributed import get_worker
 from distributed.diagnostics.plugin import WorkerPlugin
 
+from harness import kill_switch
 from probes.equipment import Equipment
 from probes.probe import Assignment, run, without_probing
 from probes.session import Outcome, Session
+from results.evidence_store import EvidenceStore
+from results.run_folder import write, writing
+from scenarios.errors import FolderUnwritable, ShopperError
 
 TOPIC = "shopper-state"
 SESSION_FILE = "session.json"
+LATE_FILE = "session.late.json"
+Lease = tuple[str, int]  # a run and the epoch of whoever runs it
 T = TypeVar("T")
 
 
@@ -35,6 +40,8 @@ class ProbingProcess:
     def __init__(self, cache: Path) -> None:
         self.loop = asyncio.new_event_loop()
         self.equipment = Equipment(cache)
+        self._under_way: dict[asyncio.Task[Session], Lease] = {}
+        self._stopped: dict[Lease, str] = {}
         self._thread = threading.Thread(target=self.loop.run_forever, name="probing", daemon=True)
         self._thread.start()
 
@@ -45,6 +52,14 @@ class ProbingProcess:
             if cls._one is None:
                 cls._one = cls(cache)
             return cls._one
+
+    @classmethod
+    def hang_up(cls, lease: Lease, reason: str) -> None:
+        """Ends every session of ``lease`` in this process, and lets none begin any more."""
+        with cls._lock:
+            one = cls._one
+        if one is not None:
+            one.loop.call_soon_threadsafe(one._hang_up, lease, reason)
 
     @classmethod
     def close(cls) -> None:
@@ -59,6 +74,29 @@ class ProbingProcess:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs ``work`` on the loop and waits for it."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result()
+
+    async def probe(self, job: Assignment, tell: Callable[[str], None]) -> Session:
+        """Carries out one attempt until it ends, its lease is stopped, or a kill switch is pulled."""
+        lease = (job.attempt.run, job.epoch)
+        if (reason := self._stopped.get(lease)) is not None:
+            return without_probing(job, Outcome.BLOCKED, reason)
+        task = asyncio.create_task(run(job, self.equipment, tell))
+        self._under_way[task] = lease
+        watch = asyncio.create_task(kill_switch.wait(job.switches))
+        try:
+            await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                task.cancel(str(watch.result()))
+            return await task
+        finally:
+            watch.cancel()
+            self._under_way.pop(task)
+
+    def _hang_up(self, lease: Lease, reason: str) -> None:
+        self._stopped[lease] = reason
+        for task, whose in self._under_way.items():
+            if whose == lease:
+                task.cancel(reason)
 
 
 class CloseEquipment(WorkerPlugin):  # type: ignore[misc]
@@ -77,25 +115,47 @@ class CloseEquipment(WorkerPlugin):  # type: ignore[misc]
 
 
 def carry_out(job: Assignment, cache: Path) -> Session:
-    """Carries out one attempt and writes its session before returning it."""
+    """Carries out one attempt, writes its session, and sends its files to the evidence store, if there is one."""
     worker = get_worker()
+    if (switch := kill_switch.pulled(job.switches)) is not None:
+        return without_probing(job, Outcome.BLOCKED, str(switch))
     try:
-        job.folder.mkdir(parents=True)
+        with writing(job.folder):
+            job.folder.mkdir(parents=True)
     except FileExistsError:
         return without_probing(job, Outcome.LOST, "it had been started before; an attempt is never dialled twice")
+    except FolderUnwritable as error:
+        return without_probing(job, Outcome.INVALID, f"nothing was dialled: {error}")
 
     def tell(state: str) -> None:
         worker.log_event(TOPIC, {"attempt": job.attempt.id, "state": state})
 
     process = ProbingProcess.get(cache)
-    session = process.run(run(job, process.equipment, tell))
-    write_session(job.folder, session)
+    session = process.run(process.probe(job, tell))
+    try:
+        write_session(job.folder, session)
+    except FolderUnwritable as error:
+        session.review.append(f"the worker could not write the session: {error}")
+        return session
+    if job.evidence is not None:
+        try:
+            EvidenceStore(job.evidence).put(job.folder, job.attempt.id)
+        except ShopperError as error:
+            session.review.append(f"its evidence is not in the store yet: {error}")
     return session
 
 
-def write_session(folder: Path, session: Session) -> None:
-    """Writes ``session.json`` whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / (SESSION_FILE + ".part")
-    part.write_text(session.model_dump_json(indent=1), encoding="utf-8")
-    part.replace(folder / SESSION_FILE)
+def hang_up(lease: Lease, reason: str) -> None:
+    """Ends what this process has under way for ``lease``; broadcast to all workers when a run is stopped."""
+    ProbingProcess.hang_up(lease, reason)
+
+
+def write_session(folder: Path, session: Session) -> Path:
+    """Writes ``session.json`` whole or not at all.
+
+    The first one stands: what comes after the attempt was given up as LOST is kept beside it as ``session.late.json``.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    file = folder / SESSION_FILE
+    return write(folder / LATE_FILE if file.exists() else file, session.model_dump_json(indent=1))

@@ -282,7 +282,7 @@ def _status(place: CampaignFolder) -> Status:
 
 
 def _show(place: CampaignFolder, console: Console, lang: Lang) -> None:
-    from harness.status import render
+    from harness.status_page import render
 
     console.print(render(_status(place), lang))
 

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
+from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from harness.ledger import ceilings as limits
+from harness.ledger import tables as t
+from harness.ledger.database import Database
+from harness.ledger.migration import migrate
 from harness.ledger.rows import (
     Attempt,
     Campaign,
     Ceilings,
     Claim,
+    Claimed,
     Deviation,
     Lease,
     NewAttempt,
     NewCampaign,
+    NotDue,
     Note,
     Pause,
+    Spent,
+    State,
+    Wait,
     Wanted,
 )
+from scenarios.errors import RunError
+
+FOR_GOOD = (Wanted.STOPPED, Wanted.DONE)
+UNDER_WAY = (State.CLAIMED, State.DIALLING)
+R = TypeVar("R")
 
 
 class Ledger:
@@ -35,102 +54,311 @@ class Ledger:
             RunError: no such kind of database, or it was written by a newer version.
             LedgerUnavailable: it cannot be reached.
         """
-        raise RuntimeError
+        self._database = Database(url)
+        migrate(self._database)
 
     def close(self) -> None:
         """Lets go of the database."""
+        self._database.close()
 
-    # campaigns
+    # ---- campaigns
+
     def create(self, campaign: NewCampaign, attempts: Sequence[NewAttempt]) -> None:
         """Adds a campaign with its due attempts, whole or not at all. RunError if it, or an attempt, occurs twice."""
+        with self._database.transaction() as connection:
+            blank = {"wanted": Wanted.RUNNING, "why": "", "epoch": 0, "runner": "", "beats": 0}
+            connection.execute(insert(t.campaigns), vars(campaign) | blank)
+            _add(connection, campaign.id, attempts)
 
     def campaign(self, campaign: str) -> Campaign:
         """Returns one campaign. RunError if there is none."""
-        raise RuntimeError
+        with self._database.transaction() as connection:
+            return _campaign(connection, campaign)
 
     def campaigns(self) -> list[Campaign]:
         """Returns all campaigns, oldest first."""
-        raise RuntimeError
+        with self._database.transaction() as connection:
+            rows = connection.execute(select(t.campaigns).order_by(t.campaigns.c.created, t.campaigns.c.id))
+            return [_as_campaign(row) for row in rows]
 
     def want(self, campaign: str, wanted: Wanted, why: str, now: datetime) -> None:
         """Pauses, resumes, stops. Stopped and done are for good: RunError on an attempt to leave them."""
+        with self._database.transaction() as connection:
+            before = _campaign(connection, campaign)
+            if before.wanted in FOR_GOOD and wanted is not before.wanted:
+                raise RunError(f"the campaign {campaign} is {before.wanted} for good: {before.why}")
+            connection.execute(_of(t.campaigns, campaign, "id").values(wanted=wanted, why=why))
+            _note(connection, campaign, str(wanted), why, now)
 
-    # the lease
+    # ---- the lease
+
     def take(self, campaign: str, runner: str, *, over: Lease | None, now: datetime) -> Lease | None:
         """Takes the lease if it is free, or if it is still exactly ``over`` (a runner known to be dead).
 
         Returns None if somebody else holds it: look at ``campaign(...).runner`` and ``beats``.
         """
-        raise RuntimeError
+        c = t.campaigns.c
+        change = update(t.campaigns).where(c.id == campaign, c.runner == ("" if over is None else over.runner))
+        if over is not None:
+            change = change.where(c.epoch == over.epoch)
+        with self._database.transaction() as connection:
+            if connection.execute(change.values(runner=runner, epoch=c.epoch + 1)).rowcount != 1:
+                return None
+            epoch = _campaign(connection, campaign).epoch
+            _note(connection, campaign, "lease", f"{runner} took over" if over else f"{runner} began", now)
+        return Lease(campaign, epoch, runner)
 
     def beat(self, lease: Lease) -> bool:
         """Says that the runner lives; False: the lease was taken over, stop."""
-        raise RuntimeError
+        with self._database.transaction() as connection:
+            return connection.execute(_held(lease).values(beats=t.campaigns.c.beats + 1)).rowcount == 1
 
     def give_back(self, lease: Lease) -> None:
         """Frees the lease (the runner ends in good order)."""
+        with self._database.transaction() as connection:
+            connection.execute(_held(lease).values(runner=""))
 
-    # attempts
+    # ---- attempts
+
     def add(self, lease: Lease, attempts: Sequence[NewAttempt]) -> None:
-        """Adds due attempts (replacements, a deviation). RunError if one occurs, or is replaced, twice."""
+        """Adds due attempts (replacements). RunError if one occurs, or is replaced, twice, or the lease is void."""
+        with self._database.transaction() as connection:
+            _insist(connection, lease)
+            _add(connection, lease.campaign, attempts)
 
     def attempts(self, campaign: str) -> list[Attempt]:
         """Returns all attempts by seq."""
-        raise RuntimeError
+        return self._attempts(select(t.attempts).where(t.attempts.c.campaign == campaign).order_by(t.attempts.c.seq))
 
     def due(self, campaign: str, before: datetime, limit: int = 1000) -> list[Attempt]:
         """Returns due attempts with ``due <= before``, soonest first, without those of paused entries."""
-        raise RuntimeError
+        a, p = t.attempts.c, t.pauses.c
+        paused = select(p.number).where(p.campaign == campaign, or_(p.entry.is_(None), p.entry == a.entry)).exists()
+        wanted = select(t.attempts).where(a.campaign == campaign, a.state == State.DUE, a.due <= before, ~paused)
+        return self._attempts(wanted.order_by(a.due, a.seq).limit(limit))
 
-    def next_due(self, campaign: str) -> datetime | None:
-        """Returns when the soonest due attempt is due (paused entries included), or None if none is left."""
-        raise RuntimeError
+    def next_due(self, campaign: str, after: datetime | None = None) -> datetime | None:
+        """Returns when the soonest due attempt is due (paused entries included), or None if none is left.
+
+        ``after`` asks for the soonest that is due later than that.
+        """
+        a = t.attempts.c
+        soonest = select(func.min(a.due)).where(a.campaign == campaign, a.state == State.DUE)
+        if after is not None:
+            soonest = soonest.where(a.due > after)
+        with self._database.transaction() as connection:
+            found: datetime | None = connection.scalar(soonest)
+            return found
 
     def claim(self, lease: Lease, attempt: str, now: datetime, ceilings: Ceilings) -> Claim:
         """Claims a due attempt, atomically against every other runner and campaign of the ledger."""
-        raise RuntimeError
+        a = t.attempts.c
+        with self._database.transaction(alone=True) as connection:
+            campaign = _campaign(connection, lease.campaign)
+            if campaign.epoch != lease.epoch:
+                return NotDue(f"the lease was taken over by {campaign.runner or 'somebody'}")
+            if campaign.wanted is not Wanted.RUNNING:
+                return NotDue(f"the campaign is {campaign.wanted}: {campaign.why}")
+            found = connection.execute(_one(lease.campaign, attempt)).first()
+            if found is None:
+                return NotDue(f"there is no attempt {attempt}")
+            row = _as_attempt(found)
+            if row.state is not State.DUE:
+                return NotDue(f"it is {row.state}")
+            if row.due > now or (row.until is not None and row.until < now):
+                return NotDue("this is not its time")
+            for pause in _pauses(connection, lease.campaign):
+                if pause.entry in (None, row.entry):
+                    return NotDue(f"{pause.entry or 'the campaign'} is paused: {pause.reason}")
+            ceiling = limits.reached(connection, row, campaign.client, now, ceilings)
+            if isinstance(ceiling, Wait | Spent):
+                return ceiling
+            change = update(t.attempts).where(a.campaign == lease.campaign, a.id == attempt, a.state == State.DUE)
+            busy = now + timedelta(seconds=row.session_s)
+            connection.execute(change.values(state=State.CLAIMED, claimed=now, epoch=lease.epoch, busy_until=busy))
+            if campaign.frozen is None:
+                connection.execute(_of(t.campaigns, lease.campaign, "id").values(frozen=now))
+        return Claimed()
 
     def dialling(self, lease: Lease, attempt: str, now: datetime) -> None:
         """Notes that the INVITE or page load is about to go out (a no-op if the attempt has ended already)."""
+        a = t.attempts.c
+        change = update(t.attempts).where(a.campaign == lease.campaign, a.id == attempt, a.state == State.CLAIMED)
+        with self._database.transaction() as connection:
+            connection.execute(change.values(state=State.DIALLING, dialling=now))
 
-    def end(self, campaign: str, attempt: str, outcome: str, reason: str, now: datetime, *,
-            connected: bool = False, seconds: float = 0.0, cost: float = 0.0) -> bool:  # fmt: skip
+    def end(
+        self,
+        campaign: str,
+        attempt: str,
+        outcome: str,
+        reason: str,
+        now: datetime,
+        *,
+        connected: bool = False,
+        seconds: float = 0.0,
+        cost: float = 0.0,
+    ) -> bool:
         """Ends an attempt that has not ended; False if it had: the first outcome stands."""
-        raise RuntimeError
+        a = t.attempts.c
+        change = update(t.attempts).where(a.campaign == campaign, a.id == attempt, a.state != State.ENDED)
+        values: dict[str, Any] = {
+            "state": State.ENDED, "outcome": str(outcome), "reason": reason, "ended": now,
+            "connected": connected, "seconds": seconds, "cost": cost,
+        }  # fmt: skip
+        if str(outcome) != "LOST":
+            values["busy_until"] = None
+        with self._database.transaction(alone=True) as connection:
+            if connection.execute(change.values(**values)).rowcount != 1:
+                return False
+            if seconds or cost:
+                _spend(connection, _campaign(connection, campaign).client, seconds, cost)
+        return True
 
     def miss(self, lease: Lease, now: datetime) -> list[Attempt]:
         """Ends every due attempt whose ``until`` has passed as MISSED and returns those."""
-        raise RuntimeError
+        a = t.attempts.c
+        passed = (a.campaign == lease.campaign, a.state == State.DUE, a.until < now)
+        with self._database.transaction() as connection:
+            _insist(connection, lease)
+            rows = [_as_attempt(row) for row in connection.execute(select(t.attempts).where(*passed).order_by(a.seq))]
+            if not rows:
+                return []
+            values: dict[str, Any] = {"state": State.ENDED, "outcome": "MISSED", "reason": "its window passed"}
+            connection.execute(update(t.attempts).where(*passed).values(**values))
+        return [replace(row, **values) for row in rows]
 
     def under_way(self, campaign: str) -> list[Attempt]:
         """Returns the attempts that are claimed or dialling."""
-        raise RuntimeError
+        a = t.attempts.c
+        return self._attempts(select(t.attempts).where(a.campaign == campaign, a.state.in_(UNDER_WAY)).order_by(a.seq))
 
     def recent(self, campaign: str, entry: str, limit: int) -> list[str]:
         """Returns the outcomes of the entry's last ended attempts that were dialled, latest first."""
-        raise RuntimeError
+        a = t.attempts.c
+        ended = (a.campaign == campaign, a.entry == entry, a.ended.is_not(None), a.claimed.is_not(None))
+        latest = select(a.outcome).where(*ended, a.outcome != "BLOCKED").order_by(a.ended.desc(), a.seq.desc())
+        with self._database.transaction() as connection:
+            return [str(outcome) for outcome in connection.scalars(latest.limit(limit))]
 
-    # pauses, deviations, diary
+    # ---- pauses, deviations, diary
+
     def pause(self, campaign: str, entry: str | None, reason: str, now: datetime) -> None:
         """Pauses an entry, or all of them."""
+        with self._database.transaction() as connection:
+            row = {"campaign": campaign, "entry": entry, "since": now, "reason": reason}
+            connection.execute(insert(t.pauses).values(**row))
+            _note(connection, campaign, "pause", f"{entry or 'everything'}: {reason}", now)
 
     def lift(self, campaign: str, entry: str | None, by: str, now: datetime) -> None:
         """Lifts a pause; entry None lifts every pause of the campaign."""
+        p = t.pauses.c
+        lifted = delete(t.pauses).where(p.campaign == campaign)
+        with self._database.transaction() as connection:
+            connection.execute(lifted if entry is None else lifted.where(p.entry == entry))
+            _note(connection, campaign, "resume", f"{entry or 'everything'}, by {by}", now)
 
     def pauses(self, campaign: str) -> list[Pause]:
         """Returns the pauses in force."""
-        raise RuntimeError
+        with self._database.transaction() as connection:
+            return _pauses(connection, campaign)
 
-    def deviate(self, campaign: str, deviation: Deviation) -> None:
-        """Records a signed change of the plan and makes its hash the campaign's."""
+    def deviate(
+        self, lease: Lease, deviation: Deviation, withdrawn: Sequence[str], why: str, new: Sequence[NewAttempt]
+    ) -> None:
+        """Records a signed change of the plan: withdraws due attempts, adds new ones, makes its hash the campaign's."""
+        a = t.attempts.c
+        values = {"state": State.ENDED, "outcome": "MISSED", "reason": why, "ended": deviation.at}
+        with self._database.transaction() as connection:
+            _insist(connection, lease)
+            for attempt in withdrawn:
+                change = update(t.attempts).where(a.campaign == lease.campaign, a.id == attempt, a.state == State.DUE)
+                connection.execute(change.values(**values))
+            _add(connection, lease.campaign, new)
+            connection.execute(insert(t.deviations).values(campaign=lease.campaign, **vars(deviation)))
+            connection.execute(_of(t.campaigns, lease.campaign, "id").values(plan_sha256=deviation.new_sha256))
 
     def deviations(self, campaign: str) -> list[Deviation]:
         """Returns the deviations in order."""
-        raise RuntimeError
+        return self._list(Deviation, t.deviations, campaign)
 
     def note(self, campaign: str, kind: str, text: str, now: datetime) -> None:
         """Writes a line into the diary."""
+        with self._database.transaction() as connection:
+            _note(connection, campaign, kind, text, now)
 
     def notes(self, campaign: str) -> list[Note]:
         """Returns the diary."""
-        raise RuntimeError
+        return self._list(Note, t.notes, campaign)
+
+    def _attempts(self, wanted: Select[Any]) -> list[Attempt]:
+        with self._database.transaction() as connection:
+            return [_as_attempt(row) for row in connection.execute(wanted)]
+
+    def _list(self, kind: type[R], table: Any, campaign: str) -> list[R]:
+        columns = [table.c[field.name] for field in fields(kind)]  # type: ignore[arg-type]
+        with self._database.transaction() as connection:
+            rows = connection.execute(select(*columns).where(table.c.campaign == campaign).order_by(table.c.number))
+            return [kind(**row._mapping) for row in rows]
+
+
+def _of(table: Any, campaign: str, column: str) -> Any:
+    return update(table).where(table.c[column] == campaign)
+
+
+def _held(lease: Lease) -> Any:
+    c = t.campaigns.c
+    return update(t.campaigns).where(c.id == lease.campaign, c.epoch == lease.epoch)
+
+
+def _one(campaign: str, attempt: str) -> Select[Any]:
+    return select(t.attempts).where(t.attempts.c.campaign == campaign, t.attempts.c.id == attempt)
+
+
+def _campaign(connection: Connection, campaign: str) -> Campaign:
+    row = connection.execute(select(t.campaigns).where(t.campaigns.c.id == campaign)).first()
+    if row is None:
+        raise RunError(f"there is no campaign {campaign} in this ledger")
+    return _as_campaign(row)
+
+
+def _as_campaign(row: Row[Any]) -> Campaign:
+    return Campaign(**{**row._mapping, "wanted": Wanted(row.wanted)})
+
+
+def _as_attempt(row: Row[Any]) -> Attempt:
+    values = dict(row._mapping)
+    values.pop("busy_until")
+    return Attempt(**{**values, "state": State(values["state"])})
+
+
+def _insist(connection: Connection, lease: Lease) -> None:
+    campaign = _campaign(connection, lease.campaign)
+    if campaign.epoch != lease.epoch:
+        raise RunError(f"the lease on {lease.campaign} was taken over by {campaign.runner or 'somebody'}")
+
+
+def _add(connection: Connection, campaign: str, attempts: Sequence[NewAttempt]) -> None:
+    blank = {"campaign": campaign, "state": State.DUE, "reason": "", "connected": False, "seconds": 0.0, "cost": 0.0}
+    if attempts:
+        try:
+            connection.execute(insert(t.attempts), [vars(attempt) | blank for attempt in attempts])
+        except IntegrityError as error:
+            raise RunError(f"an attempt of {campaign} is in the ledger already, or replaced already") from error
+
+
+def _pauses(connection: Connection, campaign: str) -> list[Pause]:
+    p = t.pauses.c
+    rows = connection.execute(select(p.entry, p.since, p.reason).where(p.campaign == campaign).order_by(p.number))
+    return [Pause(*row) for row in rows]
+
+
+def _spend(connection: Connection, client: str, seconds: float, cost: float) -> None:
+    s = t.spent.c
+    more = update(t.spent).where(s.client == client).values(seconds=s.seconds + seconds, cost=s.cost + cost)
+    if connection.execute(more).rowcount == 0:
+        connection.execute(insert(t.spent).values(client=client, seconds=seconds, cost=cost))
+
+
+def _note(connection: Connection, campaign: str, kind: str, text: str, now: datetime) -> None:
+    connection.execute(insert(t.notes).values(campaign=campaign, at=now, kind=kind, text=text))

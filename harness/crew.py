@@ -1,0 +1,211 @@
+"""The crew: the workers that carry attempts out. The engine underneath is Dask; it never decides whether to call.
+
+An attempt is handed out once, with no retries. If its worker dies it becomes LOST, unless the session was written
+before; who decides that nothing is dialled again is the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import dask
+from distributed import Client, Nanny, Scheduler, SpecCluster
+
+from harness.worker import SESSION_FILE, TOPIC, CloseEquipment, carry_out, hang_up
+from probes.probe import Assignment, without_probing
+from probes.session import Outcome, Session
+from probes.voice.leg import CALLS_PER_PROCESS
+from scenarios.errors import ToolMissing
+from scenarios.model import ChannelKind
+
+log = logging.getLogger(__name__)
+SILENCE_S = 180.0  # a worker that says nothing for so long after the session's own limit is as good as dead
+LINGER_S = 15.0  # for workers to hang up and write, once the scheduler between us is gone
+CHATS_PER_WORKER = 20  # one browser carries so many on two cores (docs/chat.md)
+_SLOTS: Mapping[ChannelKind, int] = {"voice": CALLS_PER_PROCESS, "chat": CHATS_PER_WORKER}
+
+
+class Crew(Protocol):
+    """Whoever carries attempts out."""
+
+    async def carry_out(self, job: Assignment) -> Session:
+        """Carries out one claimed attempt; LOST if nobody can say how it ended. Raises nothing but its cancellation."""
+
+    async def hang_up(self, reason: str) -> None:
+        """Ends every call and chat under way; each of them still returns its session."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether attempts can be handed out: False once the way to the workers is broken."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What the crew is to carry: sessions at once by channel, and the names of sites and trunks its workers serve."""
+
+    at_once: Mapping[ChannelKind, int]
+    names: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, jobs: Iterable[Assignment], at_once: Mapping[ChannelKind, int]) -> Needs:
+        """Returns what ``jobs`` need when at most ``at_once`` of them run at the same time."""
+        jobs = list(jobs)
+        wanted = Counter(job.attempt.channel for job in jobs)
+        names = {name for job in jobs for name in resources(job)} - set(wanted)
+        return cls({kind: min(count, at_once[kind]) for kind, count in wanted.items()}, frozenset(names))
+
+
+def resources(job: Assignment) -> dict[str, int]:
+    """Returns the worker resources that one attempt takes: a slot of its channel, and one of its site and its trunk."""
+    taken: dict[str, int] = {job.attempt.channel: 1}
+    if job.attempt.channel == "voice":
+        line = job.target.lines[job.attempt.entry]
+        trunk = None if line.trunk is None else job.target.trunks[line.trunk]
+        if trunk is not None:
+            taken[f"trunk-{line.trunk}"] = 1
+            if trunk.site is not None:
+                taken[f"site-{trunk.site}"] = 1
+    return taken
+
+
+class DaskCrew:
+    """Our own workers on this machine, or those of somebody's scheduler. ``async with DaskCrew(...) as crew: ...``"""
+
+    def __init__(
+        self,
+        needs: Needs,
+        *,
+        lease: tuple[str, int],
+        cache: Path,
+        scheduler: str | None = None,
+        on_state: Callable[[str, str], None] = lambda _attempt, _state: None,
+    ) -> None:
+        """Prepares a crew; nothing is started yet.
+
+        Args:
+            needs: what it is to carry.
+            lease: the run and the epoch for which it works.
+            cache: folder of synthesised speech, shared by the workers of one machine.
+            scheduler: ``tcp://…`` or ``tls://…`` of a Dask scheduler; None makes workers of our own.
+            on_state: told (attempt, state) as calls and chats go on.
+        """
+        self.needs, self.lease, self.cache, self.scheduler, self.on_state = needs, lease, cache, scheduler, on_state
+        self._cluster: Any = None
+        self._client: Any = None
+
+    async def __aenter__(self) -> DaskCrew:
+        dask.config.set(
+            {
+                "distributed.scheduler.allowed-failures": 0,
+                "distributed.worker.daemon": False,
+                # Upkeep that costs more than the probing itself on a small machine.
+                "distributed.worker.profile.enabled": False,
+                "distributed.admin.tick.interval": "1s",
+                "distributed.admin.system-monitor.interval": "5s",
+                "distributed.comm.timeouts.connect": "20s",
+            }
+        )
+        for name in ("distributed", "distributed.nanny", "distributed.scheduler", "distributed.worker"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        if self.scheduler is None:
+            nowhere = {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": "127.0.0.1:0"}
+            self._cluster = await SpecCluster(
+                workers=self._workers(),
+                scheduler={"cls": Scheduler, "options": nowhere},
+                asynchronous=True,
+                silence_logs=logging.CRITICAL,
+            )
+        try:
+            self._client = await Client(self._cluster or self.scheduler, asynchronous=True, set_as_default=False)
+        except (OSError, TimeoutError) as error:
+            raise ToolMissing(f"no Dask scheduler answers at {self.scheduler}: {error}") from error
+        workers = (await self._client.scheduler.identity())["workers"].values()
+        offered = {name for worker in workers for name in worker["resources"]}
+        if missing := sorted({*self.needs.at_once, *self.needs.names} - offered):
+            await self.__aexit__()
+            wanted = " ".join(f"{name}={_SLOTS.get(name, 4)}" for name in missing)  # type: ignore[call-overload]
+            raise ToolMissing(f"no worker offers {missing[0]}: start workers with --resources '{wanted}'")
+        self._client.subscribe_topic(TOPIC, lambda event: self.on_state(event[1]["attempt"], event[1]["state"]))
+        await self._client.register_plugin(CloseEquipment())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._client is not None:
+            await self._client.close()
+        if self._cluster is not None:
+            await self._cluster.close()
+
+    @property
+    def whole(self) -> bool:
+        """Whether attempts can be handed out."""
+        return self._client is not None and self._client.status == "running"
+
+    async def carry_out(self, job: Assignment) -> Session:
+        """Hands one claimed attempt to a worker and returns its session; LOST if nobody can say how it ended."""
+        future = self._client.submit(
+            carry_out,
+            job,
+            self.cache,
+            key=f"{job.attempt.run}/{job.attempt.id}",
+            pure=False,
+            retries=0,
+            resources=resources(job),
+        )
+        try:
+            async with asyncio.timeout(job.limits.session_s + SILENCE_S):
+                session: Session = await future
+            return recovered(job, session.reason) if session.outcome is Outcome.LOST else session
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            await self._linger(job)  # not us: the scheduler is gone, so its workers hang up and write what they have
+            return recovered(job, "the way to its worker broke; how it ended is unknown")
+        except Exception as error:
+            log.debug("attempt %s: %r", job.attempt.id, error)
+            return recovered(job, f"its worker died ({type(error).__name__}); how it ended is unknown")
+
+    async def hang_up(self, reason: str) -> None:
+        """Ends every call and chat under way in all workers."""
+        if self.whole:
+            await self._client.run(hang_up, self.lease, reason, on_error="ignore")
+
+    async def _linger(self, job: Assignment) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_S):
+                while not (job.folder / SESSION_FILE).exists():  # noqa: ASYNC110 - another process writes it
+                    await asyncio.sleep(0.5)
+
+    def _workers(self) -> dict[str, Any]:
+        workers = {}
+        for kind, wanted in self.needs.at_once.items():
+            size = _SLOTS[kind]
+            for index in range(-(-wanted // size)):
+                slots = min(size, wanted - index * size)
+                workers[f"{kind}-{index + 1}"] = {
+                    "cls": Nanny,
+                    "options": {
+                        "host": "127.0.0.1",
+                        "nthreads": slots,
+                        "resources": {kind: slots} | dict.fromkeys(self.needs.names, slots),
+                        "memory_limit": 0,
+                        "dashboard": False,
+                        "silence_logs": logging.CRITICAL,
+                    },
+                }
+        return workers
+
+
+def recovered(job: Assignment, reason: str) -> Session:
+    """Returns the session that its worker had written before it went, else one that says it is LOST."""
+    file = job.folder / SESSION_FILE
+    if file.exists():
+        return Session.model_validate_json(file.read_text(encoding="utf-8"))
+    return without_probing(job, Outcome.LOST, reason)

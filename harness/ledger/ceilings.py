@@ -1,0 +1,121 @@
+"""What a claim must not exceed, asked inside the transaction that claims."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta, timezone
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, func, or_, select
+
+from harness.ledger.rows import Attempt, Ceilings, Price, Spent, State, Wait
+from harness.ledger.tables import attempts as a
+from harness.ledger.tables import campaigns as c
+from harness.ledger.tables import spent
+
+HOUR = timedelta(hours=1)
+
+
+def reached(
+    connection: Connection, attempt: Attempt, client: str, now: datetime, limits: Ceilings
+) -> Wait | Spent | None:
+    """Returns the ceiling that ``attempt`` would exceed if it were claimed at ``now``, or None."""
+    return (
+        _at_once(connection, attempt, client, now, limits)
+        or _gap(connection, attempt, now, limits)
+        or _starts(connection, client, now, limits)
+        or _budget(connection, attempt, client, now, limits)
+    )
+
+
+def _busy(now: datetime) -> object:
+    return and_(a.c.busy_until.is_not(None), or_(a.c.state != State.ENDED, a.c.busy_until > now))
+
+
+def _at_once(connection: Connection, attempt: Attempt, client: str, now: datetime, limits: Ceilings) -> Wait | None:
+    busy = connection.execute(
+        select(a.c.campaign, a.c.channel, a.c.address, c.c.client, a.c.state, a.c.busy_until)
+        .join(c, c.c.id == a.c.campaign)
+        .where(_busy(now))  # type: ignore[arg-type]
+    ).fetchall()
+    for most, rows, what in (
+        (limits.per_address.get(attempt.address), [r for r in busy if r.address == attempt.address], attempt.address),
+        (
+            limits.per_channel.get(attempt.channel),
+            [r for r in busy if (r.campaign, r.channel) == (attempt.campaign, attempt.channel)],
+            f"{attempt.channel} sessions",
+        ),
+        (limits.at_once, [r for r in busy if r.client == client], f"sessions for {client}"),
+    ):
+        if most is not None and len(rows) >= most:
+            return Wait(_lost_until(rows), f"{len(rows)} of {most} at once: {what}")
+    return None
+
+
+def _lost_until(rows: list[Row[Any]]) -> datetime | None:
+    """Returns when the first place of a LOST attempt becomes free; None if only an ending frees one."""
+    return min((row.busy_until for row in rows if row.state == State.ENDED), default=None)
+
+
+def _gap(connection: Connection, attempt: Attempt, now: datetime, limits: Ceilings) -> Wait | None:
+    if limits.gap_s <= 0:
+        return None
+    last: datetime | None = connection.scalar(select(func.max(a.c.claimed)).where(a.c.address == attempt.address))
+    if last is None:
+        return None
+    free = last + timedelta(seconds=limits.gap_s)
+    return Wait(free, f"less than {limits.gap_s:g} s since the last start on {attempt.address}") if free > now else None
+
+
+def _starts(connection: Connection, client: str, now: datetime, limits: Ceilings) -> Wait | None:
+    zone = timezone(timedelta(seconds=limits.utc_offset_s))
+    midnight = datetime.combine(now.astimezone(zone).date(), time.min, zone).astimezone(UTC)
+    for most, since, window in ((limits.per_hour, now - HOUR, "hour"), (limits.per_day, midnight, "day")):
+        if most is None:
+            continue
+        starts = (
+            select(a.c.claimed)
+            .join(c, c.c.id == a.c.campaign)
+            .where(a.c.claimed > since if window == "hour" else a.c.claimed >= since, c.c.client == client)
+        )
+        count = connection.scalar(select(func.count()).select_from(starts.subquery())) or 0
+        if count < most:
+            continue
+        if window == "day":
+            return Wait(midnight + timedelta(days=1), f"{count} of {most} a day for {client}")
+        oldest = connection.scalar(starts.order_by(a.c.claimed).offset(max(0, count - most)).limit(1)) if most else None
+        return Wait(None if oldest is None else oldest + HOUR, f"{count} of {most} an hour for {client}")
+    return None
+
+
+def _budget(
+    connection: Connection, attempt: Attempt, client: str, now: datetime, limits: Ceilings
+) -> Wait | Spent | None:
+    if limits.minutes is None and limits.money is None:
+        return None
+    gone = connection.execute(select(spent.c.seconds, spent.c.cost).where(spent.c.client == client)).first()
+    seconds, cost = (gone.seconds, gone.cost) if gone is not None else (0.0, 0.0)
+    busy = connection.execute(
+        select(a.c.channel, a.c.session_s)
+        .join(c, c.c.id == a.c.campaign)
+        .where(_busy(now), a.c.state != State.ENDED, c.c.client == client)  # type: ignore[arg-type]
+    ).fetchall()
+
+    def price(channel: str, length: float) -> float:
+        return limits.price.get(channel, Price()).of(length)  # type: ignore[call-overload,no-any-return]
+
+    for most, used, reserved, this, unit in (
+        (limits.minutes, seconds / 60, sum(r.session_s for r in busy) / 60, attempt.session_s / 60, "minutes"),
+        (
+            limits.money,
+            cost,
+            sum(price(r.channel, r.session_s) for r in busy),
+            price(attempt.channel, attempt.session_s),
+            "money",
+        ),
+    ):
+        if most is None or used + reserved + this <= most:
+            continue
+        need = f"{used:.1f} of {most:g} used, {reserved:.1f} under way, {this:.1f} more"
+        why = f"the {unit} of {client} do not suffice: {need}"
+        return Wait(None, why) if used + this <= most else Spent(why)
+    return None

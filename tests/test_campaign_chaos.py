@@ -1,0 +1,82 @@
+"""Nothing is lost and nobody is called twice, whatever is killed, whenever."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import calibration
+from harness.campaign_folder import CampaignFolder
+from harness.ledger.rows import State
+from probes.session import Outcome
+from tests.chaos import Chaos
+from tests.postgres import Postgres
+
+SHORT = {"voice": 8, "chats": 16, "kills": 6, "seed": 11, "limit_s": 200.0}
+LONG = {"voice": 60, "chats": 140, "kills": 50, "seed": 12, "limit_s": 2400.0}
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Postgres]:
+    with Postgres(tmp_path / "postgres") as server:
+        yield server
+
+
+def attack(tmp_path: Path, database: Postgres, **size: float) -> None:
+    chaos = Chaos(tmp_path, database, **size)
+    asyncio.run(chaos.run())
+    print(f"killed: {Counter(chaos.killed)}")
+
+    place = CampaignFolder(tmp_path / "audit")
+    ledger = place.ledger()
+    rows = ledger.attempts(place.record().campaign)
+    ledger.close()
+    planned = int(size["voice"] + size["chats"])
+    sessions = {session.attempt.id: session for session in place.run.sessions()}
+    dialled = [s for s in sessions.values() if any(e.kind in ("dialled", "page_loaded") for e in s.timeline)]
+    records = Counter(row["session"] for row in chaos.truth())
+    lost = [row for row in rows if row.outcome == Outcome.LOST]
+
+    # one end for each
+    assert chaos.code in (0, 1)
+    assert len(rows) == planned
+    assert {row.state for row in rows} == {State.ENDED}
+    assert {row.id: row.outcome for row in rows} == {name: s.outcome for name, s in sessions.items()}
+
+    # nobody twice: every call and chat that the centre saw belongs to one session, or to one attempt that is LOST
+    pairs = calibration.pair(dialled, chaos.centre.truth)
+    matched = [pair.truth[0]["session"] for pair in pairs if pair.truth]
+    assert len(matched) == len(set(matched))
+    assert len(set(records) - set(matched)) <= len(lost)
+    assert len(records) <= sum(row.claimed is not None for row in rows)
+
+    # what was finished is whole
+    for session in dialled:
+        for item in session.evidence:
+            content = place.run.evidence(session, item).read_bytes()
+            assert (len(content), hashlib.sha256(content).hexdigest()) == (item.bytes, item.sha256)
+
+    # the kill switch: hung up within a second, and nothing dialled while it was pulled
+    first = {}
+    for row in chaos.truth():
+        first.setdefault(row["session"], row["t_mono"])
+    assert not [name for name, t in first.items() if chaos.stopped_at + 0.5 < t < chaos.resumed_at]
+    ends = [row["t_mono"] for row in chaos.truth() if row["event"] == "end"]
+    assert not [t for t in ends if chaos.stopped_at + 1.5 < t < chaos.resumed_at]
+
+
+@pytest.mark.realtime
+@pytest.mark.xdist_group("chaos")
+def test_a_small_campaign_survives_six_kills_and_the_switch(tmp_path: Path, database: Postgres) -> None:
+    attack(tmp_path, database, **SHORT)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(3000)
+def test_two_hundred_attempts_survive_fifty_kills(tmp_path: Path, database: Postgres) -> None:
+    attack(tmp_path, database, **LONG)
