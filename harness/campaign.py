@@ -206,7 +206,8 @@ class Campaign:
         return None if planned is None else self.inputs.row(planned, now)
 
     def _dask_crew(self, lease: Lease) -> DaskCrew:
-        at_once: Mapping[ChannelKind, int] = {
+        plan = self.inputs.plan.plan
+        at_once: Mapping[ChannelKind, int] = {"voice": plan.at_once.voice, "chat": plan.at_once.chat}
             "voice": self.inputs.plan.plan.at_once.voice,
             "chat": self.inputs.plan.plan.at_once.chat,
         }

@@ -33,6 +33,7 @@ from probes.clock import Clock
 from probes.session import Record
 from results.run_folder import RunFolder, write
 from scenarios.errors import InputError, PolicyRefused, RunError
+from scenarios.model import ChannelKind
 
 
 class CampaignRecord(Record):
@@ -202,7 +203,9 @@ def _without_password(url: str) -> str:
     return url
 
 
-def _still_to_do(planned: list[PlannedAttempt], begun: Mapping[tuple[str, str, str, str], int]) -> list[PlannedAttempt]:
+def _still_to_do(
+    planned: list[PlannedAttempt], begun: Mapping[tuple[str, ChannelKind, str, str], int]
+) -> list[PlannedAttempt]:
     """Leaves out as many attempts of each kind as have begun already."""
     left, begun = [], Counter(begun)
     for attempt in planned:

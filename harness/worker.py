@@ -120,12 +120,13 @@ def carry_out(job: Assignment, cache: Path) -> Session:
     if (switch := kill_switch.pulled(job.switches)) is not None:
         return without_probing(job, Outcome.BLOCKED, str(switch))
     try:
-        with writing(job.folder):
-            job.folder.mkdir(parents=True)
+        job.folder.mkdir(parents=True)
     except FileExistsError:
         return without_probing(job, Outcome.LOST, "it had been started before; an attempt is never dialled twice")
-    except FolderUnwritable as error:
-        return without_probing(job, Outcome.INVALID, f"nothing was dialled: {error}")
+    except OSError as error:
+        return without_probing(
+            job, Outcome.INVALID, f"nothing was dialled: {job.folder} cannot be made: {error.strerror}"
+        )
 
     def tell(state: str) -> None:
         worker.log_event(TOPIC, {"attempt": job.attempt.id, "state": state})

@@ -116,7 +116,7 @@ class Chaos:
             await self._start(elsewhere=False)
         assert self.runner is not None
         begun = len(self.truth())
-        while len(self.truth()) == begun and self.runner.returncode is None:  # something is being dialled
+        while len(self.truth()) == begun and self.runner.returncode is None:  # noqa: ASYNC110 - a log is read
             await asyncio.sleep(0.2)
         switch = Path(self.environment["SHOPPER_STOP_FILE"])
         self.stopped_at = time.monotonic()

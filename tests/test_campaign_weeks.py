@@ -7,6 +7,7 @@ import random
 from collections import Counter, defaultdict
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -132,7 +133,7 @@ def test_two_thousand_attempts_in_four_weeks_each_in_its_window_and_gap(tmp_path
             assert row.until is not None
             assert row.due <= crew.began[row.id] <= row.until
     starts = sorted(crew.began.values())
-    assert min((b - a).total_seconds() for a, b in zip(starts, starts[1:], strict=False)) >= 45
+    assert min((b - a).total_seconds() for a, b in pairwise(starts)) >= 45
     local = Counter((begun.astimezone(ZONE).weekday() < 5, begun.astimezone(ZONE).hour) for begun in starts)
     assert {hour for workday, hour in local if workday} == set(range(9, 18))
     assert {hour for workday, hour in local if not workday} == set(range(10, 16))
@@ -213,7 +214,7 @@ def test_two_campaigns_on_one_ledger_share_a_line(tmp_path: Path) -> None:
 
     assert len(starts) >= 110
     assert crew.most <= 2
-    assert min((b - a).total_seconds() for a, b in zip(starts, starts[1:], strict=False)) >= 45
+    assert min((b - a).total_seconds() for a, b in pairwise(starts)) >= 45
 
 
 def test_three_network_failures_in_a_row_pause_their_line_and_no_other(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta, timezone
 from typing import Any
 
@@ -51,7 +52,7 @@ def _at_once(connection: Connection, attempt: Attempt, client: str, now: datetim
     return None
 
 
-def _lost_until(rows: list[Row[Any]]) -> datetime | None:
+def _lost_until(rows: Sequence[Row[Any]]) -> datetime | None:
     """Returns when the first place of a LOST attempt becomes free; None if only an ending frees one."""
     return min((row.busy_until for row in rows if row.state == State.ENDED), default=None)
 

@@ -126,19 +126,37 @@ def _carry_over(connection: sa.Connection, old: list[dict[str, object]]) -> None
             epoch=0,
             runner="",
             beats=0,
-        )  # fmt: skip
+        )
     )
     rows = [
         {
-            "campaign": "imported", "id": row["id"], "seq": row["seq"], "scenario": row["scenario"],
-            "channel": row["channel"], "entry": row["entry"], "address": "", "seed": row["seed"], "due": begun,
-            "until": None, "stratum": "", "session_s": 0.0, "replaces": None, "state": row["state"],
-            "outcome": row["outcome"], "reason": row["reason"], "epoch": None if row["claimed_utc"] is None else 0,
-            "claimed": _moment(row["claimed_utc"]), "dialling": None, "ended": _moment(row["ended_utc"]),
-            "connected": False, "seconds": 0.0, "cost": 0.0, "busy_until": None,
+            "campaign": "imported",
+            "id": row["id"],
+            "seq": row["seq"],
+            "scenario": row["scenario"],
+            "channel": row["channel"],
+            "entry": row["entry"],
+            "address": "",
+            "seed": row["seed"],
+            "due": begun,
+            "until": None,
+            "stratum": "",
+            "session_s": 0.0,
+            "replaces": None,
+            "state": row["state"],
+            "outcome": row["outcome"],
+            "reason": row["reason"],
+            "epoch": None if row["claimed_utc"] is None else 0,
+            "claimed": _moment(row["claimed_utc"]),
+            "dialling": None,
+            "ended": _moment(row["ended_utc"]),
+            "connected": False,
+            "seconds": 0.0,
+            "cost": 0.0,
+            "busy_until": None,
         }
         for row in old
-    ]  # fmt: skip
+    ]
     connection.execute(attempts.insert(), rows)
 
 
