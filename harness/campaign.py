@@ -208,9 +208,6 @@ class Campaign:
     def _dask_crew(self, lease: Lease) -> DaskCrew:
         plan = self.inputs.plan.plan
         at_once: Mapping[ChannelKind, int] = {"voice": plan.at_once.voice, "chat": plan.at_once.chat}
-            "voice": self.inputs.plan.plan.at_once.voice,
-            "chat": self.inputs.plan.plan.at_once.chat,
-        }
         jobs = [self._job(a, lease.epoch) for a in self.ledger.attempts(self.id) if a.state is State.DUE]
         return DaskCrew(
             Needs.of(jobs, at_once),

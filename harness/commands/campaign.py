@@ -278,7 +278,7 @@ def _status(place: CampaignFolder) -> Status:
     from harness.status import status as look
 
     with _ledger(place) as (ledger, campaign, now):
-        return look(ledger, campaign, now, list(place.run.sessions()))
+        return look(ledger, campaign, now, list(place.run.sessions()), place.inputs().ceilings())
 
 
 def _show(place: CampaignFolder, console: Console, lang: Lang) -> None:
@@ -297,14 +297,17 @@ def _conclude(place: CampaignFolder, lang: Lang) -> Finished | None:
     """Scores a campaign whose attempts have all ended and writes its report; None if it still goes on."""
     from harness.campaign import Listeners, finished
     from harness.run import conclude
+    from harness.status import record
+    from harness.status import status as look
     from probes.clock import Clock
 
-    record = place.record()
+    which = place.record()
     with _ledger(place) as (ledger, campaign, now):
         if not finished(ledger, campaign):
             return None
-        work = place.campaign(place.inputs(), ledger, record, Clock(), scheduler=None, listeners=Listeners())
+        work = place.campaign(place.inputs(), ledger, which, Clock(), scheduler=None, listeners=Listeners())
         sessions = work.sessions()
         info = place.run.info()
         place.run.write_info(info.model_copy(update={"finished_utc": info.finished_utc or now}))
+        record(look(ledger, campaign, now, sessions), place.run)
     return conclude(place.run, sessions, lang)
