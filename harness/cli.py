@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import sys
 import traceback
 from pathlib import Path
@@ -77,17 +76,16 @@ def probe(
     as_json: JsonOption = False,
 ) -> None:
     """Carry out a plan: calls and chats, scores and a report."""
-    from harness import run
+    from harness import run, signals
     from results import summary
 
     if target is not None and plan is None:
         raise InputError("a target needs a plan of its own", cure="give --plan; shopper init writes one to start from")
     console = Console(stderr=as_json)
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     request = run.Request(target, plan, runs, _lang(lang), scheduler, authorisation, scenarios)
     try:
-        done = asyncio.run(run.probe(request, console))
-    except KeyboardInterrupt:
+        done = signals.run(run.probe(request, console))
+    except signals.Interrupted:
         typer.echo("shopper: stopped; every call and chat was ended, and what was measured is kept", err=True)
         raise typer.Exit(130) from None
     summary.render(console, done.metrics, done.scorecard, request.lang)

@@ -133,7 +133,7 @@ class DaskCrew:
             wanted = " ".join(f"{name}={_SLOTS.get(name, 4)}" for name in missing)  # type: ignore[call-overload]
             raise ToolMissing(f"no worker offers {missing[0]}: start workers with --resources '{wanted}'")
         self._client.subscribe_topic(TOPIC, lambda event: self.on_state(event[1]["attempt"], event[1]["state"]))
-        await self._client.register_plugin(CloseEquipment())
+        await self._client.register_plugin(CloseEquipment(ours=self._cluster is not None))
         return self
 
     async def __aexit__(self, *_: object) -> None:

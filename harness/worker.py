@@ -104,10 +104,17 @@ class CloseEquipment(WorkerPlugin):  # type: ignore[misc]
 
     name = "close-equipment"
 
+    def __init__(self, *, ours: bool) -> None:
+        self.ours = ours
+
     def setup(self, worker: Any) -> None:
-        """Leaves Ctrl-C to the dispatcher: it ends every worker in good order, and that hangs up."""
-        if threading.current_thread() is threading.main_thread():
+        """Workers of our own leave Ctrl-C and SIGTERM to the runner: it hangs up, then ends them in good order.
+
+        A terminal, systemd and `timeout` send the signal to the whole group.
+        """
+        if self.ours and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
     def teardown(self, worker: Any) -> None:
         """Called by Dask when the worker stops."""

@@ -26,7 +26,7 @@ Rows = list[dict[str, Any]]
 
 
 def chats(count: int) -> dict[str, object]:
-    return {"scenario": "S21", "channel": "chat", "entry": "web", "count": count}
+    return {"scenario": "S01", "channel": "chat", "entry": "web", "count": count}
 
 
 def calls(count: int) -> dict[str, object]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -52,15 +51,15 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Begin a campaign, or go on with it; ends when every attempt has ended. Ctrl-C hangs up, the next run goes on."""
+    from harness import signals
     from harness.dispatch import Halted
 
     console = Console(stderr=as_json)
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     place = _open(folder)
     stopped: Halted | PolicyRefused | None = None
     try:
-        asyncio.run(_run(place, console, due=due, ledger_url=ledger, scheduler=scheduler, evidence=evidence))
-    except KeyboardInterrupt:
+        signals.run(_run(place, console, due=due, ledger_url=ledger, scheduler=scheduler, evidence=evidence))
+    except signals.Interrupted:
         typer.echo("shopper: stopped; every call and chat was ended; the next run goes on", err=True)
         raise typer.Exit(130) from None
     except Halted as halted:
@@ -133,14 +132,15 @@ def status(
 @app.command()
 def watch(folder: Folder, lang: LangOption = "zh") -> None:
     """Show a campaign live, from any terminal, until Ctrl-C; changes nothing."""
+    from harness import signals
     from harness.watch import watch as show
     from probes.clock import Clock
 
     place = _open(folder)
     ledger = place.ledger()
     try:
-        asyncio.run(show(ledger, place.record().campaign, Console(), _lang(lang), Clock()))
-    except KeyboardInterrupt:
+        signals.run(show(ledger, place.record().campaign, Console(), _lang(lang), Clock()))
+    except signals.Interrupted:
         raise typer.Exit(0) from None
     finally:
         ledger.close()

@@ -52,7 +52,7 @@ def _at_once(connection: Connection, attempt: Attempt, client: str, now: datetim
     return None
 
 
-def _lost_until(rows: Sequence[Row[Any]]) -> datetime | None:
+def _lost_until(rows: Sequence[Row[*tuple[Any, ...]]]) -> datetime | None:
     """Returns when the first place of a LOST attempt becomes free; None if only an ending frees one."""
     return min((row.busy_until for row in rows if row.state == State.ENDED), default=None)
 

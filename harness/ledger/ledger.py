@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, case, delete, func, insert, null, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from harness.ledger import ceilings as limits
@@ -206,8 +206,9 @@ class Ledger:
             "state": State.ENDED, "outcome": str(outcome), "reason": reason, "ended": now,
             "connected": connected, "seconds": seconds, "cost": cost,
         }  # fmt: skip
-        if str(outcome) != "LOST":
-            values["busy_until"] = None
+        # A lost call may stay up at the centre; a lost chat's connection went with its browser.
+        lost = str(outcome) == "LOST"
+        values["busy_until"] = case((a.channel == "voice", a.busy_until), else_=null()) if lost else None
         with self._database.transaction(alone=True) as connection:
             if connection.execute(change.values(**values)).rowcount != 1:
                 return False
