@@ -267,17 +267,26 @@ class Ledger:
     def deviate(
         self, lease: Lease, deviation: Deviation, withdrawn: Sequence[str], why: str, new: Sequence[NewAttempt]
     ) -> None:
-        """Records a signed change of the plan: withdraws due attempts, adds new ones, makes its hash the campaign's."""
+        """Records a signed change of the plan: withdraws due attempts, adds new ones, makes its hash the campaign's.
+
+        A campaign that was done goes on with what is new; one that was stopped does not: RunError.
+        """
         a = t.attempts.c
         values = {"state": State.ENDED, "outcome": "MISSED", "reason": why, "ended": deviation.at}
         with self._database.transaction() as connection:
             _insist(connection, lease)
+            before = _campaign(connection, lease.campaign)
+            if before.wanted is Wanted.STOPPED:
+                raise RunError(f"the campaign {lease.campaign} is stopped for good: {before.why}")
             for attempt in withdrawn:
                 change = update(t.attempts).where(a.campaign == lease.campaign, a.id == attempt, a.state == State.DUE)
                 connection.execute(change.values(**values))
             _add(connection, lease.campaign, new)
+            now = {"plan_sha256": deviation.new_sha256, "wanted": before.wanted, "why": before.why}
+            if before.wanted is Wanted.DONE and new:
+                now |= {"wanted": Wanted.RUNNING, "why": ""}
             connection.execute(insert(t.deviations).values(campaign=lease.campaign, **vars(deviation)))
-            connection.execute(_of(t.campaigns, lease.campaign, "id").values(plan_sha256=deviation.new_sha256))
+            connection.execute(_of(t.campaigns, lease.campaign, "id").values(**now))
 
     def deviations(self, campaign: str) -> list[Deviation]:
         """Returns the deviations in order."""

@@ -118,7 +118,8 @@ class Ceilings:
     ``at_once``, ``per_hour``, ``per_day``, ``minutes`` and ``money`` count every campaign of the same client in the
     ledger; ``per_channel`` counts this campaign; ``per_address`` and ``gap_s`` count every campaign that dials the
     same address. LOST calls count as still running until ``session_s`` after their claim, since nobody has hung up
-    at the centre's end; LOST chats do not. An hour is the last sixty minutes, a day the calendar day in ``utc_offset_s``.
+    at the centre's end; LOST chats do not. An hour is the last sixty minutes, a day the
+    calendar day in ``utc_offset_s``.
     """
 
     at_once: int | None = None
