@@ -5,7 +5,7 @@ LANG_ ?= zh
 PY := .venv/bin/python
 quoted = $(if $(1),$(2) '$(1)')
 
-.PHONY: help setup probe test soak check bench sandbox
+.PHONY: help setup probe test soak chaos check bench sandbox
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -21,13 +21,17 @@ sandbox: setup ## run the sandbox centre until Ctrl-C
 
 test: ## all tests
 	@sh harness/setup.sh test
-	@$(PY) -m pytest -n 2 --dist loadgroup -m 'not soak and not realtime and not alone'
+	@$(PY) -m pytest -n 2 --dist loadgroup -m 'not soak and not chaos and not realtime and not alone'
 	@$(PY) -m pytest -m alone
 	@$(PY) -m pytest -n 2 --dist loadgroup -m realtime
 
 soak: ## long runs
 	@sh harness/setup.sh test
 	@$(PY) -m pytest -m soak
+
+chaos: ## 200 attempts while whoever takes part is killed fifty times
+	@sh harness/setup.sh test
+	@$(PY) -m pytest -m chaos -s
 
 check: setup ## ruff, mypy, import-linter, file sizes
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy && .venv/bin/python -c 'from importlinter.cli import lint_imports_command as f; f()' && $(PY) -m pytest -q tests/conventions.py

@@ -26,7 +26,6 @@ from harness.sandbox.truth import Truth
 from tests.postgres import Postgres
 from tests.shopper import ROOT, command, write_yaml
 
-DASK = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
 QUIET = {"stdout": asyncio.subprocess.DEVNULL, "stderr": asyncio.subprocess.DEVNULL}
 
 
@@ -87,8 +86,14 @@ class Chaos:
     def _write_plan(self) -> None:
         each = {"hotline-1": self.voice // 2, "hotline-2": self.voice - self.voice // 2}
         rows = [{"scenario": "S01", "channel": "voice", "entry": name, "count": n} for name, n in each.items()]
-        rows.append({"scenario": "S21", "channel": "chat", "entry": "web", "count": self.chats})
-        plan = {"format": 1, "name": "chaos", "seed": self.seed, "attempts": rows, "limits": {"queue_s": 60}}
+        rows.append({"scenario": "S01", "channel": "chat", "entry": "web", "count": self.chats})
+        plan = {
+            "format": 1,
+            "name": "chaos",
+            "seed": self.seed,
+            "attempts": rows,
+            "limits": {"queue_s": 60, "session_s": 90},
+        }
         write_yaml(self.folder / "audit" / "plan.yaml", plan | {"at_once": {"voice": 8, "chat": 6}})
 
     async def _attack(self) -> None:

@@ -22,8 +22,8 @@ LONG = {"voice": 60, "chats": 140, "kills": 50, "seed": 12, "limit_s": 2400.0}
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Postgres]:
-    with Postgres(tmp_path / "postgres") as server:
+def database() -> Iterator[Postgres]:
+    with Postgres() as server:
         yield server
 
 
