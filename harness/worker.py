@@ -86,17 +86,21 @@ class ProbingProcess:
         try:
             await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
-                task.cancel(str(watch.result()))
+                self._cut(task, str(watch.result()))
             return await task
         finally:
             watch.cancel()
-            self._under_way.pop(task)
+            self._under_way.pop(task, None)
 
     def _hang_up(self, lease: Lease, reason: str) -> None:
         self._stopped[lease] = reason
-        for task, whose in self._under_way.items():
-            if whose == lease:
-                task.cancel(reason)
+        for task in [task for task, whose in self._under_way.items() if whose == lease]:
+            self._cut(task, reason)
+
+    def _cut(self, task: asyncio.Task[Session], reason: str) -> None:
+        """Ends a session before its time, once: a second cancellation would break off its hanging up."""
+        if self._under_way.pop(task, None) is not None:
+            task.cancel(reason)
 
 
 class CloseEquipment(WorkerPlugin):  # type: ignore[misc]

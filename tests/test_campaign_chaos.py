@@ -59,7 +59,8 @@ def attack(tmp_path: Path, database: Postgres, **size: float) -> None:
     for session in dialled:
         for item in session.evidence:
             content = place.run.evidence(session, item).read_bytes()
-            assert (len(content), hashlib.sha256(content).hexdigest()) == (item.bytes, item.sha256)
+            told = (session.attempt.id, session.outcome, session.reason)
+            assert (len(content), hashlib.sha256(content).hexdigest()) == (item.bytes, item.sha256), told
 
     # the kill switch: hung up within a second, and nothing dialled while it was pulled
     first = {}
