@@ -123,7 +123,7 @@ class Evidence(Record):
 
 
 class AttemptKey(Record):
-    """Which row of the store this session answers to."""
+    """Which row of the ledger this session answers to."""
 
     run: str
     id: str

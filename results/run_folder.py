@@ -6,7 +6,7 @@
       run.json             what was run, when, with which versions (RunInfo)
       plan.yaml            the plan, byte for byte
       target.yaml          the target, byte for byte
-      attempts.sqlite      the store of attempts
+      attempts.sqlite      the ledger of attempts (unless it lies elsewhere)
       sessions/<attempt>/  session.json, and its evidence: call.wav | transcript.jsonl, screenshot.png, ...
       observations.csv     one row per session (scoring.observations)
       metrics.json         scoring.metrics.Metrics

@@ -14,10 +14,10 @@ import psutil
 import pytest
 
 from harness.inputs import speech_cache
+from harness.ledger.ledger import Ledger
 from harness.sandbox.centre import Centre
 from harness.sandbox.truth import Truth
 from results.run_folder import RunFolder
-from results.store import Store
 from tests.shopper import ROOT, command, plan, shopper, write_yaml
 
 pytestmark = [pytest.mark.realtime, pytest.mark.xdist_group("faults")]
@@ -175,9 +175,9 @@ def test_ctrl_c_hangs_up_and_leaves_every_attempt_with_one_outcome(tmp_path: Pat
     calls = {row["session"] for row in rows if row["event"] == "invite"}
     ended = {row["session"] for row in rows if row["event"] == "end" and row["by"] == "far"}
     folder = RunFolder.open(next((tmp_path / "runs").iterdir()))
-    store = Store(f"sqlite:///{folder.attempts}")
-    outcomes = [row.outcome for row in store.rows()]
-    store.close()
+    ledger = Ledger(f"sqlite:///{folder.attempts}")
+    outcomes = [row.outcome for row in ledger.attempts(folder.id)]
+    ledger.close()
 
     assert code == 130
     assert len(calls) >= 2

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from harness import calibration
+from harness.ledger.ledger import Ledger
 from probes.session import Session
 from results.reasons import in_words
-from results.store import Store
 from tests.shopper import Ran, shopper
 
 pytestmark = pytest.mark.alone
@@ -74,11 +74,11 @@ def test_a_live_agent_is_never_guessed_at_and_a_chat_is_judged(pairs: list[calib
     assert {session.judgement.resolution for session in sessions(pairs, "chat")} == {"resolved"}
 
 
-def test_the_store_the_table_and_the_evidence_agree(ran: Ran) -> None:
+def test_the_ledger_the_table_and_the_evidence_agree(ran: Ran) -> None:
     folder = ran.folder
-    store = Store(f"sqlite:///{folder.attempts}")
-    rows = store.rows()
-    store.close()
+    ledger = Ledger(f"sqlite:///{folder.attempts}")
+    rows = ledger.attempts(folder.id)
+    ledger.close()
     table = folder.read_observations()
 
     assert [row.state for row in rows] == ["ended"] * 20
