@@ -6,7 +6,6 @@ Python leaves SIGINT ignored where the shell ignored it (a job in the background
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -35,6 +34,5 @@ async def _run(work: Coroutine[Any, Any, T]) -> T:
     loop = asyncio.get_running_loop()
     task = loop.create_task(work)
     for number in STOPPING:
-        with contextlib.suppress(NotImplementedError):  # Windows has no such handlers
-            loop.add_signal_handler(number, task.cancel)
+        loop.add_signal_handler(number, task.cancel)
     return await task
