@@ -123,7 +123,13 @@ def test_ceilings_count_what_the_client_shares():
 
 
 @pytest.mark.parametrize(
-    ("runner", "alive"), [("", False), ("elsewhere b00t 1 2", None), (lease.runner(), True), ("dead", False)]
+    ("runner", "alive"),
+    [
+        ("", False),
+        ("elsewhere b00t 1 2", None),
+        pytest.param(lease.runner(), True, id="this very process"),  # each pytest worker is another
+        ("dead", False),
+    ],
 )
 def test_whether_a_runner_is_at_work(runner, alive):
     if runner == "dead":
