@@ -44,6 +44,12 @@ class Inputs:
         target = self.target.target
         return target.lines[entry].uri if channel == "voice" else target.chats[entry].url
 
+    def trunk(self, channel: ChannelKind, entry: str) -> str | None:
+        """Returns our own identity on the named trunk that a call leaves by; None if it leaves by none."""
+        target = self.target.target
+        name = target.lines[entry].trunk if channel == "voice" else None
+        return None if name is None else target.trunks[name].uri
+
     def ceilings(self) -> Ceilings:
         """Returns what no claim may exceed: the least of authorisation, plan, and what each entry carries."""
         given = Ceilings() if self.authorisation is None else self.authorisation.authorisation.ledger_ceilings()
@@ -60,6 +66,7 @@ class Inputs:
             utc_offset_s=given.utc_offset_s,
             per_channel={"voice": plan.at_once.voice, "chat": plan.at_once.chat},
             per_address=entries,
+            per_trunk={trunk.uri: trunk.channels for trunk in target.trunks.values()},
             gap_s=plan.gap_s,
         )
 
@@ -89,6 +96,7 @@ class Inputs:
             stratum=planned.stratum,
             session_s=limits.session_s,
             replaces=planned.replaces,
+            trunk=self.trunk(planned.channel, planned.entry),
         )
 
     def job(

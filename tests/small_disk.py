@@ -21,7 +21,7 @@ def small_disk(at: Path, kilobytes: int) -> Iterator[Path]:
     try:
         yield at
     finally:
-        subprocess.run(["umount", str(at)], check=True)
+        subprocess.run(["umount", "--lazy", str(at)], check=True)
 
 
 def fill_up(disk: Path) -> Path:

@@ -34,12 +34,13 @@ def _busy(now: datetime) -> object:
 
 def _at_once(connection: Connection, attempt: Attempt, client: str, now: datetime, limits: Ceilings) -> Wait | None:
     busy = connection.execute(
-        select(a.c.campaign, a.c.channel, a.c.address, c.c.client, a.c.state, a.c.busy_until)
+        select(a.c.campaign, a.c.channel, a.c.address, a.c.trunk, c.c.client, a.c.state, a.c.busy_until)
         .join(c, c.c.id == a.c.campaign)
         .where(_busy(now))  # type: ignore[arg-type]
     ).fetchall()
     for most, rows, what in (
         (limits.per_address.get(attempt.address), [r for r in busy if r.address == attempt.address], attempt.address),
+        (limits.per_trunk.get(attempt.trunk or ""), [r for r in busy if r.trunk == attempt.trunk], attempt.trunk),
         (
             limits.per_channel.get(attempt.channel),
             [r for r in busy if (r.campaign, r.channel) == (attempt.campaign, attempt.channel)],

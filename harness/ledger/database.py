@@ -1,7 +1,8 @@
 """The database behind the ledger: how it is opened, how a transaction begins, and what its errors mean.
 
-SQLite: write-ahead log, ``synchronous=FULL`` (a commit is on the disk when it returns), and every transaction takes
-the write lock when it begins, so that two processes never find the ground changed under them. PostgreSQL: a commit is
+SQLite: write-ahead log, ``synchronous=FULL`` (a commit is on the disk when it returns), and every transaction that
+may write takes the write lock when it begins, so that two processes never find the ground changed under them; one
+that only reads sees the ledger as it was when it began, and waits for nobody. PostgreSQL: a commit is
 on the disk when it returns unless its owner has turned that off; here it is turned on.
 """
 
@@ -42,12 +43,13 @@ class Database:
             self.file = address.database if kind == "sqlite" else None
             self.name = address.render_as_string(hide_password=True)
             self.engine: Engine = create_engine(address, **_options(kind))
+            self._reader = self.engine.execution_options(reading=True)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             cure = "use sqlite:///FILE or postgresql://HOST/NAME"
             raise RunError(f"no ledger has the address {url.split('@')[-1]!r}", cure=cure) from error
         if kind == "sqlite":
             event.listen(self.engine, "connect", _sqlite)
-            event.listen(self.engine, "begin", _take_write_lock)
+            event.listen(self.engine, "begin", _begin)
 
     @contextmanager
     def transaction(self, *, alone: bool = False) -> Iterator[Connection]:
@@ -57,11 +59,25 @@ class Database:
             LedgerUnavailable: the database cannot be reached or written.
             RunError: a row is there already.
         """
+        with self._telling(), self.engine.begin() as connection:
+            if alone and self.file is None:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One transaction that only reads.
+
+        Raises:
+            LedgerUnavailable: the database cannot be reached.
+        """
+        with self._telling(), self._reader.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
         try:
-            with self.engine.begin() as connection:
-                if alone and self.file is None:
-                    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
-                yield connection
+            yield
         except IntegrityError as error:
             raise RunError(f"the ledger holds that already: {_first_line(error)}") from error
         except (DBAPIError, OSError) as error:
@@ -93,8 +109,9 @@ def _sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _take_write_lock(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin(connection: Connection) -> None:
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 def _first_line(error: Exception) -> str:

@@ -72,12 +72,12 @@ class Ledger:
 
     def campaign(self, campaign: str) -> Campaign:
         """Returns one campaign. RunError if there is none."""
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             return _campaign(connection, campaign)
 
     def campaigns(self) -> list[Campaign]:
         """Returns all campaigns, oldest first."""
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute(select(t.campaigns).order_by(t.campaigns.c.created, t.campaigns.c.id))
             return [_as_campaign(row) for row in rows]
 
@@ -146,7 +146,7 @@ class Ledger:
         soonest = select(func.min(a.due)).where(a.campaign == campaign, a.state == State.DUE)
         if after is not None:
             soonest = soonest.where(a.due > after)
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             found: datetime | None = connection.scalar(soonest)
             return found
 
@@ -239,7 +239,7 @@ class Ledger:
         a = t.attempts.c
         ended = (a.campaign == campaign, a.entry == entry, a.ended.is_not(None), a.claimed.is_not(None))
         latest = select(a.outcome).where(*ended, a.outcome != "BLOCKED").order_by(a.ended.desc(), a.seq.desc())
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             return [str(outcome) for outcome in connection.scalars(latest.limit(limit))]
 
     # ---- pauses, deviations, diary
@@ -261,7 +261,7 @@ class Ledger:
 
     def pauses(self, campaign: str) -> list[Pause]:
         """Returns the pauses in force."""
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             return _pauses(connection, campaign)
 
     def deviate(
@@ -302,12 +302,12 @@ class Ledger:
         return self._list(Note, t.notes, campaign)
 
     def _attempts(self, wanted: Select[Any]) -> list[Attempt]:
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             return [_as_attempt(row) for row in connection.execute(wanted)]
 
     def _list(self, kind: type[R], table: Any, campaign: str) -> list[R]:
         columns = [table.c[field.name] for field in fields(kind)]  # type: ignore[arg-type]
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute(select(*columns).where(table.c.campaign == campaign).order_by(table.c.number))
             return [kind(**row._mapping) for row in rows]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
+import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
@@ -22,7 +24,7 @@ def migrate(database: Database) -> None:
         RunError: it was written by a newer version of this program.
         LedgerUnavailable: it cannot be reached or written.
     """
-    with database.transaction() as connection:
+    with database.reading() as connection:
         version = _version(connection)
     if version == NEWEST:
         return
@@ -48,11 +50,16 @@ def _copy(database: Database, version: str | None) -> None:
     if version is None or database.file is None:
         return
     copy = Path(f"{database.file}.before-migration")
-    try:
-        if not copy.exists():
-            shutil.copy2(database.file, copy)
-    except OSError as error:
-        raise LedgerUnavailable(f"the older ledger cannot be copied to {copy}: {error.strerror}") from error
+    part = Path(f"{copy}.{os.getpid()}")
+    if copy.exists():
+        return
+    try:  # the backup takes along what is still in the write-ahead log
+        with closing(sqlite3.connect(database.file)) as old, closing(sqlite3.connect(part)) as new:
+            old.backup(new)
+        part.replace(copy)
+    except (sqlite3.Error, OSError) as error:
+        part.unlink(missing_ok=True)
+        raise LedgerUnavailable(f"the older ledger cannot be copied to {copy}: {error}") from error
 
 
 def _upgrade(connection: Connection, version: str | None) -> None:

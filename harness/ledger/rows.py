@@ -48,6 +48,7 @@ class NewAttempt:
     stratum: str = ""
     session_s: float = 0.0  # the longest it may last: reserved against the ceilings while it runs
     replaces: str | None = None  # the attempt in whose place it stands; each attempt is replaced at most once
+    trunk: str | None = None  # our own identity on the trunk that carries it, sip:USER@HOST
 
 
 @dataclass(frozen=True)
@@ -117,9 +118,9 @@ class Ceilings:
 
     ``at_once``, ``per_hour``, ``per_day``, ``minutes`` and ``money`` count every campaign of the same client in the
     ledger; ``per_channel`` counts this campaign; ``per_address`` and ``gap_s`` count every campaign that dials the
-    same address. LOST calls count as still running until ``session_s`` after their claim, since nobody has hung up
-    at the centre's end; LOST chats do not. An hour is the last sixty minutes, a day the
-    calendar day in ``utc_offset_s``.
+    same address, ``per_trunk`` every campaign that calls through the same trunk. LOST calls count as still running
+    until ``session_s`` after their claim, since nobody has hung up at the centre's end; LOST chats do not. An hour is
+    the last sixty minutes, a day the calendar day in ``utc_offset_s``.
     """
 
     at_once: int | None = None
@@ -129,6 +130,7 @@ class Ceilings:
     money: float | None = None
     per_channel: Mapping[ChannelKind, int] = field(default_factory=dict)
     per_address: Mapping[str, int] = field(default_factory=dict)
+    per_trunk: Mapping[str, int] = field(default_factory=dict)
     gap_s: float = 0.0
     price: Mapping[ChannelKind, Price] = field(default_factory=dict)
     utc_offset_s: int = 8 * 3600

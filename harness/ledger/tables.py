@@ -74,6 +74,7 @@ attempts = Table(
     Column("stratum", Text, nullable=False),
     Column("session_s", Float, nullable=False),
     Column("replaces", String),
+    Column("trunk", Text),
     Column("state", String, nullable=False),
     Column("outcome", String),
     Column("reason", Text, nullable=False),
