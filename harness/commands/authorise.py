@@ -50,7 +50,7 @@ def group() -> None:
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="authorisation.yaml")],
     plan: Annotated[Path, typer.Option("--plan", help="plan.yaml")],
-    target: Annotated[Path, typer.Option("--target", help="target.yaml")],
+    target: Annotated[Path | None, typer.Option("--target", help="target.yaml; none: the one beside the plan")] = None,
     scenarios: Annotated[Path | None, typer.Option("--scenarios", help="folder of your own scripts")] = None,
     at: Annotated[
         str | None, typer.Option("--at", help="as if it were that moment, 2026-01-31T09:00:00+08:00; default: now")
@@ -67,7 +67,7 @@ def check(
     if lang not in ("zh", "en"):
         raise InputError(f"--lang {lang} is not a language of this tool", cure="zh or en")
     language: Lang = "zh" if lang == "zh" else "en"
-    files = inputs.read(plan, target, file, scenarios)
+    files = inputs.read(plan, target or plan.parent / "target.yaml", file, scenarios)
     assert files.authorisation is not None
     signed = files.authorisation.authorisation
     found = clearance(files, signed, _moment(at))

@@ -66,17 +66,16 @@ def run(
         stopped = halted
         typer.echo(f"shopper: {halted}", err=True)
     done = _conclude(place, _lang(lang))
-    if done is None:
-        _show(place, console, _lang(lang))
-        raise typer.Exit(1 if stopped else 0)
-    from results import summary
+    if done is not None:
+        from results import summary
 
-    summary.render(console, done.metrics, done.scorecard, _lang(lang))
+        summary.render(console, done.metrics, done.scorecard, _lang(lang))
     _show(place, console, _lang(lang))
-    console.print(f"报告 / report: {done.report}", soft_wrap=True, markup=False)
+    if done is not None:
+        console.print(f"报告 / report: {done.report}", soft_wrap=True, markup=False)
     if as_json:
         typer.echo(json.dumps(_document(place), ensure_ascii=False))
-    raise typer.Exit(done.exit_code)
+    raise typer.Exit(int(stopped is not None) if done is None else done.exit_code)
 
 
 async def _run(
@@ -94,7 +93,9 @@ async def _run(
     from probes.clock import Clock
 
     if (pulled := kill_switch.pulled(place.switches)) is not None:
-        raise PolicyRefused(f"{pulled}; nothing is dialled until `shopper stop --release`")
+        own = pulled.path == place.switches[1]
+        cure = f"shopper campaign resume {place.path} --by WHO" if own else "shopper stop --release"
+        raise PolicyRefused(f"{pulled}; nothing is dialled until `{cure}`")
     clock, inputs = Clock(), place.inputs()
     record = place.begin(inputs, clock, ledger_url=ledger_url, evidence=evidence)
     ledger = Ledger(record.ledger)
