@@ -54,7 +54,7 @@ def run(
     from harness import signals
     from harness.dispatch import Halted
 
-    console = Console(stderr=as_json)
+    console, language = Console(stderr=as_json), _lang(lang)
     place = _open(folder)
     stopped: Halted | PolicyRefused | None = None
     try:
@@ -65,12 +65,12 @@ def run(
     except Halted as halted:
         stopped = halted
         typer.echo(f"shopper: {halted}", err=True)
-    done = _conclude(place, _lang(lang))
+    done = _conclude(place, language)
     if done is not None:
         from results import summary
 
-        summary.render(console, done.metrics, done.scorecard, _lang(lang))
-    _show(place, console, _lang(lang))
+        summary.render(console, done.metrics, done.scorecard, language)
+    _show(place, console, language)
     if done is not None:
         console.print(f"报告 / report: {done.report}", soft_wrap=True, markup=False)
     if as_json:
