@@ -18,7 +18,7 @@ IN_A_ROW = 3
 
 @dataclass(frozen=True)
 class Trip:
-    """What is to be done: ``pause`` the entry until somebody lifts it, or ``stop`` the whole campaign for good."""
+    """What is to be done: ``pause`` the entry until somebody lifts it, or ``stop`` the whole campaign until then."""
 
     kind: Literal["stop", "pause"]
     entry: str
@@ -30,7 +30,8 @@ def trip(session: Session, recent: Sequence[str]) -> Trip | None:
 
     Args:
         session: the session that has just ended.
-        recent: the outcomes of its entry's last dialled attempts, the latest first; this one included.
+        recent: the outcomes of its entry's last dialled attempts, the latest first, this one included (only looked
+            at after a network failure).
 
     Returns:
         The strongest measure that is called for, or None. An objection outweighs all else.

@@ -195,14 +195,14 @@ class Campaign:
         rule = self.inputs.plan.plan.replace
         if rule is None or lost.outcome not in rule.outcomes:
             return None
-        rows = self.ledger.attempts(self.id)
-        if sum(row.replaces is not None for row in rows) >= rule.at_most:
+        standing = self.ledger.standing(self.id, lost.entry)
+        if standing.replacements >= rule.at_most:
             return None
-        taken = [row.due for row in rows if row.entry == lost.entry and row.state is State.DUE]
         now = self.clock.utc()
         signed = None if self.inputs.authorisation is None else self.inputs.authorisation.authorisation
         target, scenarios = self.inputs.target.target, self.inputs.scenarios
-        planned = replacement(self.inputs.plan, target, scenarios, lost, taken, len(rows) + 1, now, signed)
+        number = standing.attempts + 1
+        planned = replacement(self.inputs.plan, target, scenarios, lost, standing.due, number, now, signed)
         return None if planned is None else self.inputs.row(planned, now)
 
     def _dask_crew(self, lease: Lease) -> DaskCrew:

@@ -146,7 +146,8 @@ class Dispatcher:
     async def _work(self, stay: bool) -> float | None:
         now = self.clock.utc()
         self._look_at_the_clock(now)
-        campaign = self.ledger.campaign(self.lease.campaign)
+        look = self.ledger.look(self.lease.campaign, now)
+        campaign = look.campaign
         if campaign.epoch != self.lease.epoch:
             raise Halted(f"the campaign was taken over by {campaign.runner}; this runner stops")
         if self.clock.monotonic() - self._beat >= self.rhythm.beat_s:
@@ -154,20 +155,19 @@ class Dispatcher:
             self.ledger.beat(self.lease)
         if campaign.wanted is Wanted.STOPPED:
             raise Halted(f"the campaign was stopped: {campaign.why}")
-        soonest = self.ledger.next_due(self.lease.campaign)
         waits: list[float] = []
-        if soonest is not None and soonest <= now + timedelta(seconds=self.rhythm.ahead_s):
-            for attempt in self.ledger.miss(self.lease, now) if soonest <= now else ():
+        if look.soonest is not None and look.soonest <= now + timedelta(seconds=self.rhythm.ahead_s):
+            for attempt in self.ledger.miss(self.lease, now) if look.passed else ():
                 self._ended(attempt, self.hooks.job(attempt), Outcome.MISSED, attempt.reason, in_ledger=True)
             waits = [] if campaign.wanted is Wanted.PAUSED else await self._start(now)
-            soonest = self.ledger.next_due(self.lease.campaign)
-        upcoming = soonest if soonest is None or soonest > now else self.ledger.next_due(self.lease.campaign, after=now)
+            look = self.ledger.look(self.lease.campaign, now)
+        soonest = look.soonest
         if not self._running and not self._unsaved:
             if soonest is None or (not stay and (soonest > now or not waits)):
                 return None
             await self._maybe_send_home(soonest, now)
-        if upcoming is not None:
-            waits.append((upcoming - now).total_seconds())
+        if look.upcoming is not None:
+            waits.append((look.upcoming - now).total_seconds())
         return max(0.01, min([self.rhythm.poll_s, *waits]))
 
     async def _start(self, now: datetime) -> list[float]:
@@ -261,7 +261,9 @@ class Dispatcher:
 
     def _react(self, attempt: Attempt, session: Session) -> None:
         now = self.clock.utc()
-        trip = breaker.trip(session, self.ledger.recent(attempt.campaign, attempt.entry, breaker.IN_A_ROW))
+        failed = session.outcome is Outcome.NET_FAIL
+        recent = self.ledger.recent(attempt.campaign, attempt.entry, breaker.IN_A_ROW) if failed else ()
+        trip = breaker.trip(session, recent)
         if trip is not None and trip.kind == "stop":
             self.ledger.want(attempt.campaign, Wanted.PAUSED, trip.reason, now)
             asyncio.get_running_loop().create_task(self._end_all(trip.reason))

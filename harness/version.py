@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+from functools import cache
 
 MEASURING_PACKAGES = ("pjsua2-python", "playwright", "onnxruntime", "numpy", "scipy")
 
 
+@cache
 def version() -> str:
     """Returns the installed version."""
     return importlib.metadata.version("contact-centre-shopper")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+import threading
+from functools import cache
 
 from faker import Faker
 
 from scenarios.model import Lang, PersonaSpec
 
 _LOCALES = {"zh": "zh_CN", "en": "en_GB"}
+_ONE_AT_A_TIME = threading.Lock()  # between seeding and drawing
 
 
 def draw(spec: PersonaSpec, lang: Lang, seed: int) -> dict[str, str]:
@@ -25,9 +28,10 @@ def draw(spec: PersonaSpec, lang: Lang, seed: int) -> dict[str, str]:
     dice = random.Random(seed)
     gender = dice.choice(("female", "male"))
     age = dice.randint(*spec.age)
-    faker = Faker(_LOCALES[lang])
-    faker.seed_instance(seed)
-    name = faker.name_female() if gender == "female" else faker.name_male()
+    faker = _faker(lang)
+    with _ONE_AT_A_TIME:
+        faker.seed_instance(seed)
+        name = faker.name_female() if gender == "female" else faker.name_male()
     return {
         "name": name,
         "gender": gender,
@@ -35,3 +39,8 @@ def draw(spec: PersonaSpec, lang: Lang, seed: int) -> dict[str, str]:
         "tone": spec.tone.in_(lang),
         "story": spec.story.in_(lang),
     }
+
+
+@cache
+def _faker(lang: Lang) -> Faker:
+    return Faker(_LOCALES[lang])

@@ -10,7 +10,19 @@ from pathlib import Path
 import pytest
 
 from harness.ledger.ledger import Ledger
-from harness.ledger.rows import Ceilings, Claimed, Deviation, NewCampaign, NotDue, Price, Spent, State, Wait, Wanted
+from harness.ledger.rows import (
+    Ceilings,
+    Claimed,
+    Deviation,
+    NewCampaign,
+    NotDue,
+    Price,
+    Spent,
+    Standing,
+    State,
+    Wait,
+    Wanted,
+)
 from scenarios.errors import RunError
 from tests.ledger_rows import FREE, T0, after, attempt, begin, claims, new_database
 from tests.postgres import Postgres
@@ -65,7 +77,9 @@ def test_the_soonest_comes_first_and_paused_entries_not_at_all(ledger: Ledger) -
     lease = begin(ledger, due)
     assert [row.id for row in ledger.due("c1", after(60))] == ["a0002", "a0003", "a0001"]
     assert [row.id for row in ledger.due("c1", after(60), limit=1)] == ["a0002"]
-    assert (ledger.next_due("c1"), ledger.next_due("c1", T0)) == (T0, after(30))
+    look = ledger.look("c1", T0)
+    assert (look.soonest, look.upcoming, look.passed) == (T0, after(30), False)
+    assert look.campaign == ledger.campaign("c1")
     ledger.pause("c1", "vip", "three failures", T0)
     assert [row.id for row in ledger.due("c1", after(60))] == ["a0002", "a0001"]
     assert ledger.claim(lease, "a0003", T0, FREE) == NotDue("vip is paused: three failures")
@@ -117,6 +131,7 @@ def test_a_lease_that_was_taken_over_is_worth_nothing(ledger: Ledger) -> None:
 def test_windows_that_passed_are_missed(ledger: Ledger) -> None:
     lease = begin(ledger, [attempt(1, until=after(60)), attempt(2, until=after(600)), attempt(3)])
     assert ledger.miss(lease, after(60)) == []
+    assert [ledger.look("c1", after(seconds)).passed for seconds in (60, 61)] == [False, True]
     (missed,) = ledger.miss(lease, after(61))
     assert (missed.id, missed.outcome, missed.reason) == ("a0001", "MISSED", "its window passed")
     assert ledger.miss(lease, after(61)) == []
@@ -136,6 +151,8 @@ def test_what_is_in_the_ledger_cannot_come_in_twice(ledger: Ledger) -> None:
         ledger.campaign("c2")
     with pytest.raises(RunError):
         begin(ledger, [attempt(1), attempt(1)], name="c3")
+    assert ledger.standing("c1", "main") == Standing(attempts=2, replacements=1, due=[T0, T0])
+    assert ledger.standing("c1", "vip") == Standing(attempts=2, replacements=1, due=[])
     assert [row.id for row in ledger.attempts("c1")] == ["a0001", "a0002"]  # whole or not at all
     assert [campaign.id for campaign in ledger.campaigns()] == ["c1"]
 

@@ -209,9 +209,13 @@ def test_a_full_disk_loses_nothing_and_passes(tmp_path: Path) -> None:
         lease = begin(ledger, [attempt(number) for number in range(1, 101)])
         done = 0
         ballast = fill_up(disk)
-        with pytest.raises(LedgerUnavailable, match="full"):
-            while claims(ledger, lease, done + 1):
-                done += 1
+        refused = ""
+        while not refused:
+            try:
+                done += claims(ledger, lease, done + 1)
+            except LedgerUnavailable as error:
+                refused = str(error)
+        assert "full" in refused
         assert [row.id for row in ledger.under_way("c1")] == [f"a{n:04d}" for n in range(1, done + 1)]
         ballast.unlink()
         assert claims(ledger, lease, done + 1)  # the one that failed was not claimed

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, case, delete, func, insert, null, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from harness.ledger import ceilings as limits
@@ -22,12 +37,14 @@ from harness.ledger.rows import (
     Claimed,
     Deviation,
     Lease,
+    Look,
     NewAttempt,
     NewCampaign,
     NotDue,
     Note,
     Pause,
     Spent,
+    Standing,
     State,
     Wait,
     Wanted,
@@ -79,7 +96,7 @@ class Ledger:
         """Returns all campaigns, oldest first."""
         with self._database.reading() as connection:
             rows = connection.execute(select(t.campaigns).order_by(t.campaigns.c.created, t.campaigns.c.id))
-            return [_as_campaign(row) for row in rows]
+            return [_campaign_of(row._mapping) for row in rows]
 
     def want(self, campaign: str, wanted: Wanted, why: str, now: datetime) -> None:
         """Pauses, resumes, stops. Stopped and done are for good: RunError on an attempt to leave them."""
@@ -137,18 +154,24 @@ class Ledger:
         wanted = select(t.attempts).where(a.campaign == campaign, a.state == State.DUE, a.due <= before, ~paused)
         return self._attempts(wanted.order_by(a.due, a.seq).limit(limit))
 
-    def next_due(self, campaign: str, after: datetime | None = None) -> datetime | None:
-        """Returns when the soonest due attempt is due (paused entries included), or None if none is left.
-
-        ``after`` asks for the soonest that is due later than that.
-        """
+    def standing(self, campaign: str, entry: str) -> Standing:
+        """Returns how many attempts and replacements there are, and when those of ``entry`` are due."""
         a = t.attempts.c
-        soonest = select(func.min(a.due)).where(a.campaign == campaign, a.state == State.DUE)
-        if after is not None:
-            soonest = soonest.where(a.due > after)
+        counted = select(func.count(), func.count(a.replaces)).where(a.campaign == campaign)
+        due = select(a.due).where(a.campaign == campaign, a.state == State.DUE, a.entry == entry)
         with self._database.reading() as connection:
-            found: datetime | None = connection.scalar(soonest)
-            return found
+            attempts, replacements = connection.execute(counted).one()
+            return Standing(attempts, replacements, list(connection.scalars(due)))
+
+    def look(self, campaign: str, now: datetime) -> Look:
+        """Returns a campaign and what its due attempts ask for. RunError if there is none."""
+        with self._database.reading() as connection:
+            row = connection.execute(_LOOK, {"campaign": campaign, "now": now}).first()
+        if row is None:
+            raise _unknown(campaign)
+        values = dict(row._mapping)
+        soonest, upcoming, passed = (values.pop(name) for name in ("soonest", "upcoming", "passed"))
+        return Look(_campaign_of(values), soonest, upcoming, bool(passed))
 
     def claim(self, lease: Lease, attempt: str, now: datetime, ceilings: Ceilings) -> Claim:
         """Claims a due attempt, atomically against every other runner and campaign of the ledger."""
@@ -219,7 +242,7 @@ class Ledger:
     def miss(self, lease: Lease, now: datetime) -> list[Attempt]:
         """Ends every due attempt whose ``until`` has passed as MISSED and returns those."""
         a = t.attempts.c
-        passed = (a.campaign == lease.campaign, a.state == State.DUE, a.until < now)
+        passed = (a.campaign == lease.campaign, a.state == State.DUE, a.due <= now, a.until < now)
         with self._database.transaction() as connection:
             _insist(connection, lease)
             rows = [_as_attempt(row) for row in connection.execute(select(t.attempts).where(*passed).order_by(a.seq))]
@@ -312,6 +335,20 @@ class Ledger:
             return [kind(**row._mapping) for row in rows]
 
 
+def _looking() -> Select[Any]:
+    a = t.attempts.c
+    campaign: BindParameter[str] = bindparam("campaign")
+    now: BindParameter[datetime] = bindparam("now", type_=t.Moment)
+    due = (a.campaign == campaign, a.state == State.DUE)
+    soonest = select(func.min(a.due)).where(*due).scalar_subquery().label("soonest")
+    upcoming = select(func.min(a.due)).where(*due, a.due > now).scalar_subquery().label("upcoming")
+    passed = exists().where(*due, a.due <= now, a.until < now).label("passed")
+    return select(t.campaigns, soonest, upcoming, passed).where(t.campaigns.c.id == campaign)
+
+
+_LOOK = _looking()
+
+
 def _of(table: Any, campaign: str, column: str) -> Any:
     return update(table).where(table.c[column] == campaign)
 
@@ -328,12 +365,16 @@ def _one(campaign: str, attempt: str) -> Select[Any]:
 def _campaign(connection: Connection, campaign: str) -> Campaign:
     row = connection.execute(select(t.campaigns).where(t.campaigns.c.id == campaign)).first()
     if row is None:
-        raise RunError(f"there is no campaign {campaign} in this ledger")
-    return _as_campaign(row)
+        raise _unknown(campaign)
+    return _campaign_of(row._mapping)
 
 
-def _as_campaign(row: Row[Any]) -> Campaign:
-    return Campaign(**{**row._mapping, "wanted": Wanted(row.wanted)})
+def _unknown(campaign: str) -> RunError:
+    return RunError(f"there is no campaign {campaign} in this ledger")
+
+
+def _campaign_of(values: Mapping[Any, Any]) -> Campaign:
+    return Campaign(**{**values, "wanted": Wanted(values["wanted"])})
 
 
 def _as_attempt(row: Row[Any]) -> Attempt:

@@ -92,6 +92,25 @@ class Campaign(NewCampaign):
 
 
 @dataclass(frozen=True)
+class Look:
+    """A campaign at one moment, and what its due attempts ask for."""
+
+    campaign: Campaign
+    soonest: datetime | None  # when the first due attempt is due, those of paused entries included; None: none is left
+    upcoming: datetime | None  # the first that is due later than now
+    passed: bool  # some due attempt's ``until`` has passed
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How much of a campaign there is, for whoever adds to it."""
+
+    attempts: int
+    replacements: int
+    due: list[datetime]  # of the attempts of one entry that have not begun
+
+
+@dataclass(frozen=True)
 class Lease:
     """The right to run a campaign, until another runner takes it over: the epoch then grows and this one is void."""
 
