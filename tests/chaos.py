@@ -20,10 +20,10 @@ from pathlib import Path
 import psutil
 
 from harness import kill_switch
+from harness.bench.postgres import Postgres
 from harness.inputs import speech_cache
 from harness.sandbox.centre import Centre
 from harness.sandbox.truth import Truth
-from tests.postgres import Postgres
 from tests.shopper import ROOT, command, write_yaml
 
 QUIET = {"stdout": asyncio.subprocess.DEVNULL, "stderr": asyncio.subprocess.DEVNULL}

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
-
 from harness.ledger.ledger import Ledger
 from harness.ledger.rows import Ceilings, Claimed, Lease, NewAttempt, NewCampaign
-from tests.postgres import Postgres
 
 T0 = datetime(2026, 12, 1, 2, 0, tzinfo=UTC)  # ten in the morning in China
 FREE = Ceilings()
-_numbers = itertools.count(1)
 
 
 def after(seconds: float) -> datetime:
@@ -43,11 +38,3 @@ def begin(ledger: Ledger, attempts: Sequence[NewAttempt], name: str = "c1", clie
 def claims(ledger: Ledger, lease: Lease, number: int, at: datetime = T0, ceilings: Ceilings = FREE) -> bool:
     """Says whether attempt ``number`` could be claimed."""
     return ledger.claim(lease, f"a{number:04d}", at, ceilings) == Claimed()
-
-
-def new_database(server: Postgres) -> str:
-    """Makes an empty database on the server and returns its URL."""
-    name = f"ledger_{next(_numbers)}"
-    with psycopg.connect(server.url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    return server.url.rpartition("/")[0] + f"/{name}"

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from harness import calibration
+from harness.bench.postgres import Postgres
 from harness.campaign_folder import CampaignFolder
 from harness.ledger.rows import State
 from probes.session import Outcome
 from tests.chaos import Chaos
-from tests.postgres import Postgres
 
 SHORT = {"voice": 8, "chats": 16, "kills": 6, "seed": 11, "limit_s": 200.0}
 LONG = {"voice": 60, "chats": 140, "kills": 50, "seed": 12, "limit_s": 2400.0}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.bench.postgres import Postgres
 from harness.ledger.ledger import Ledger
 from harness.ledger.rows import (
     Ceilings,
@@ -24,8 +25,7 @@ from harness.ledger.rows import (
     Wanted,
 )
 from scenarios.errors import RunError
-from tests.ledger_rows import FREE, T0, after, attempt, begin, claims, new_database
-from tests.postgres import Postgres
+from tests.ledger_rows import FREE, T0, after, attempt, begin, claims
 
 pytestmark = pytest.mark.xdist_group("postgres")
 
@@ -41,7 +41,7 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
     else:
-        url = new_database(request.getfixturevalue("server"))
+        url = request.getfixturevalue("server").new_database()
     ledger = Ledger(url)
     yield ledger
     ledger.close()

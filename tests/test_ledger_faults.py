@@ -16,14 +16,14 @@ import pytest
 from setuptools import find_packages
 from sqlalchemy import create_engine, inspect
 
+from harness.bench.postgres import Postgres
 from harness.ledger import migration
 from harness.ledger.database import Database
 from harness.ledger.ledger import Ledger
 from harness.ledger.rows import Lease, State
 from harness.ledger.tables import metadata
 from scenarios.errors import LedgerUnavailable, RunError
-from tests.ledger_rows import T0, after, attempt, begin, claims, new_database
-from tests.postgres import Postgres
+from tests.ledger_rows import T0, after, attempt, begin, claims
 from tests.small_disk import fill_up, read_only, small_disk
 
 pytestmark = pytest.mark.xdist_group("postgres")
@@ -40,7 +40,7 @@ def server() -> Iterator[Postgres]:
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
-    return new_database(request.getfixturevalue("server"))
+    return request.getfixturevalue("server").new_database()
 
 
 def processes(url: str, campaigns: list[str], die_after: int = -1) -> list[subprocess.Popen[str]]:
@@ -254,7 +254,7 @@ def test_a_folder_that_is_not_there_and_a_file_that_is_no_ledger(tmp_path: Path)
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_a_server_that_stops_and_starts_again(server: Postgres, mode: str) -> None:
-    ledger = Ledger(new_database(server))
+    ledger = Ledger(server.new_database())
     lease = begin(ledger, [attempt(1), attempt(2)])
     assert claims(ledger, lease, 1)
     server.stop(mode)
@@ -270,7 +270,7 @@ def test_a_server_that_stops_and_starts_again(server: Postgres, mode: str) -> No
 
 
 def test_connections_that_are_cut_are_made_again(server: Postgres) -> None:
-    ledger = Ledger(new_database(server))
+    ledger = Ledger(server.new_database())
     lease = begin(ledger, [attempt(1)])
     assert server.cut_connections() >= 1
     assert claims(ledger, lease, 1)

@@ -10,7 +10,6 @@ from sqlalchemy import Connection, Row, and_, func, or_, select
 
 from harness.ledger.rows import Attempt, Ceilings, Price, Spent, State, Wait
 from harness.ledger.tables import attempts as a
-from harness.ledger.tables import campaigns as c
 from harness.ledger.tables import spent
 
 HOUR = timedelta(hours=1)
@@ -34,9 +33,9 @@ def _busy(now: datetime) -> object:
 
 def _at_once(connection: Connection, attempt: Attempt, client: str, now: datetime, limits: Ceilings) -> Wait | None:
     busy = connection.execute(
-        select(a.c.campaign, a.c.channel, a.c.address, a.c.trunk, c.c.client, a.c.state, a.c.busy_until)
-        .join(c, c.c.id == a.c.campaign)
-        .where(_busy(now))  # type: ignore[arg-type]
+        select(a.c.campaign, a.c.client, a.c.channel, a.c.address, a.c.trunk, a.c.state, a.c.busy_until).where(
+            _busy(now)  # type: ignore[arg-type]
+        )
     ).fetchall()
     for most, rows, what in (
         (limits.per_address.get(attempt.address), [r for r in busy if r.address == attempt.address], attempt.address),
@@ -74,11 +73,8 @@ def _starts(connection: Connection, client: str, now: datetime, limits: Ceilings
     for most, since, window in ((limits.per_hour, now - HOUR, "hour"), (limits.per_day, midnight, "day")):
         if most is None:
             continue
-        starts = (
-            select(a.c.claimed)
-            .join(c, c.c.id == a.c.campaign)
-            .where(a.c.claimed > since if window == "hour" else a.c.claimed >= since, c.c.client == client)
-        )
+        inside = a.c.claimed > since if window == "hour" else a.c.claimed >= since
+        starts = select(a.c.claimed).where(a.c.client == client, inside)
         count = connection.scalar(select(func.count()).select_from(starts.subquery())) or 0
         if count < most:
             continue
@@ -97,9 +93,11 @@ def _budget(
     gone = connection.execute(select(spent.c.seconds, spent.c.cost).where(spent.c.client == client)).first()
     seconds, cost = (gone.seconds, gone.cost) if gone is not None else (0.0, 0.0)
     busy = connection.execute(
-        select(a.c.channel, a.c.session_s)
-        .join(c, c.c.id == a.c.campaign)
-        .where(_busy(now), a.c.state != State.ENDED, c.c.client == client)  # type: ignore[arg-type]
+        select(a.c.channel, a.c.session_s).where(
+            _busy(now),  # type: ignore[arg-type]
+            a.c.state != State.ENDED,
+            a.c.client == client,
+        )
     ).fetchall()
 
     def price(channel: str, length: float) -> float:

@@ -85,7 +85,8 @@ class Ledger:
         with self._database.transaction() as connection:
             blank = {"wanted": Wanted.RUNNING, "why": "", "epoch": 0, "runner": "", "beats": 0}
             connection.execute(insert(t.campaigns), vars(campaign) | blank)
-            _add(connection, campaign.id, attempts)
+            _add(connection, campaign.id, campaign.client, attempts)
+            connection.exec_driver_sql("ANALYZE attempts")  # else neither database knows which index to take
 
     def campaign(self, campaign: str) -> Campaign:
         """Returns one campaign. RunError if there is none."""
@@ -140,8 +141,7 @@ class Ledger:
     def add(self, lease: Lease, attempts: Sequence[NewAttempt]) -> None:
         """Adds due attempts (replacements). RunError if one occurs, or is replaced, twice, or the lease is void."""
         with self._database.transaction() as connection:
-            _insist(connection, lease)
-            _add(connection, lease.campaign, attempts)
+            _add(connection, lease.campaign, _insist(connection, lease).client, attempts)
 
     def attempts(self, campaign: str) -> list[Attempt]:
         """Returns all attempts by seq."""
@@ -297,14 +297,13 @@ class Ledger:
         a = t.attempts.c
         values = {"state": State.ENDED, "outcome": "MISSED", "reason": why, "ended": deviation.at}
         with self._database.transaction() as connection:
-            _insist(connection, lease)
-            before = _campaign(connection, lease.campaign)
+            before = _insist(connection, lease)
             if before.wanted is Wanted.STOPPED:
                 raise RunError(f"the campaign {lease.campaign} is stopped for good: {before.why}")
             for attempt in withdrawn:
                 change = update(t.attempts).where(a.campaign == lease.campaign, a.id == attempt, a.state == State.DUE)
                 connection.execute(change.values(**values))
-            _add(connection, lease.campaign, new)
+            _add(connection, lease.campaign, before.client, new)
             now = {"plan_sha256": deviation.new_sha256, "wanted": before.wanted, "why": before.why}
             if before.wanted is Wanted.DONE and new:
                 now |= {"wanted": Wanted.RUNNING, "why": ""}
@@ -379,18 +378,21 @@ def _campaign_of(values: Mapping[Any, Any]) -> Campaign:
 
 def _as_attempt(row: Row[Any]) -> Attempt:
     values = dict(row._mapping)
-    values.pop("busy_until")
+    for name in ("busy_until", "client"):  # for the ceilings alone
+        del values[name]
     return Attempt(**{**values, "state": State(values["state"])})
 
 
-def _insist(connection: Connection, lease: Lease) -> None:
+def _insist(connection: Connection, lease: Lease) -> Campaign:
     campaign = _campaign(connection, lease.campaign)
     if campaign.epoch != lease.epoch:
         raise RunError(f"the lease on {lease.campaign} was taken over by {campaign.runner or 'somebody'}")
+    return campaign
 
 
-def _add(connection: Connection, campaign: str, attempts: Sequence[NewAttempt]) -> None:
-    blank = {"campaign": campaign, "state": State.DUE, "reason": "", "connected": False, "seconds": 0.0, "cost": 0.0}
+def _add(connection: Connection, campaign: str, client: str, attempts: Sequence[NewAttempt]) -> None:
+    blank = {"state": State.DUE, "reason": "", "connected": False, "seconds": 0.0, "cost": 0.0}
+    blank |= {"campaign": campaign, "client": client}
     if attempts:
         try:
             connection.execute(insert(t.attempts), [vars(attempt) | blank for attempt in attempts])

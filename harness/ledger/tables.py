@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 _START = datetime(1970, 1, 1, tzinfo=UTC)
@@ -41,6 +42,7 @@ class Moment(TypeDecorator[datetime]):
 
 
 metadata = MetaData()
+BUSY = text("busy_until IS NOT NULL")  # the few that are under way, or lost
 
 campaigns = Table(
     "campaigns",
@@ -63,6 +65,9 @@ attempts = Table(
     metadata,
     Column("campaign", String, ForeignKey("campaigns.id"), primary_key=True),
     Column("id", String, primary_key=True),
+    Column(
+        "client", Text, nullable=False
+    ),  # its campaign's: the ceilings of all of a client's campaigns are asked often
     Column("seq", Integer, nullable=False),
     Column("scenario", Text, nullable=False),
     Column("channel", String, nullable=False),
@@ -89,9 +94,9 @@ attempts = Table(
     UniqueConstraint("campaign", "seq", name="one_seq"),
     UniqueConstraint("campaign", "replaces", name="replaced_once"),
     Index("attempts_due", "campaign", "state", "due", "seq"),
-    Index("attempts_busy", "busy_until"),
+    Index("attempts_busy", "busy_until", sqlite_where=BUSY, postgresql_where=BUSY),
     Index("attempts_address", "address", "claimed"),
-    Index("attempts_claimed", "claimed"),
+    Index("attempts_client", "client", "claimed"),
     Index("attempts_entry", "campaign", "entry", "ended"),
 )
 

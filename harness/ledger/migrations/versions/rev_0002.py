@@ -43,6 +43,7 @@ def _make() -> None:
         "attempts",
         sa.Column("campaign", sa.String, sa.ForeignKey("campaigns.id"), primary_key=True),
         sa.Column("id", sa.String, primary_key=True),
+        sa.Column("client", sa.Text, nullable=False),
         sa.Column("seq", sa.Integer, nullable=False),
         sa.Column("scenario", sa.Text, nullable=False),
         sa.Column("channel", sa.String, nullable=False),
@@ -70,9 +71,10 @@ def _make() -> None:
         sa.UniqueConstraint("campaign", "replaces", name="replaced_once"),
     )
     op.create_index("attempts_due", "attempts", ["campaign", "state", "due", "seq"])
-    op.create_index("attempts_busy", "attempts", ["busy_until"])
+    busy = sa.text("busy_until IS NOT NULL")
+    op.create_index("attempts_busy", "attempts", ["busy_until"], sqlite_where=busy, postgresql_where=busy)
     op.create_index("attempts_address", "attempts", ["address", "claimed"])
-    op.create_index("attempts_claimed", "attempts", ["claimed"])
+    op.create_index("attempts_client", "attempts", ["client", "claimed"])
     op.create_index("attempts_entry", "attempts", ["campaign", "entry", "ended"])
     op.create_table(
         "spent",
@@ -133,6 +135,7 @@ def _carry_over(connection: sa.Connection, old: list[dict[str, object]]) -> None
         {
             "campaign": "imported",
             "id": row["id"],
+            "client": "localhost",
             "seq": row["seq"],
             "scenario": row["scenario"],
             "channel": row["channel"],

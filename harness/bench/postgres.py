@@ -1,4 +1,4 @@
-"""A real PostgreSQL server of our own: its data in a temporary folder, on a free port of 127.0.0.1."""
+"""A PostgreSQL server of our own, for benchmarks and tests: data in a temporary folder, a free port of 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -14,19 +14,24 @@ from types import TracebackType
 from typing import Any
 
 import psycopg
-import pytest
+
+from scenarios.errors import ToolMissing
 
 OWNER = "postgres"  # the server refuses to run as root
 
 
 def binaries() -> Path:
-    """Returns the folder of ``initdb`` and ``pg_ctl``."""
+    """Returns the folder of ``initdb`` and ``pg_ctl``.
+
+    Raises:
+        ToolMissing: PostgreSQL is not installed.
+    """
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
     if found:
         return found[-1].parent
     on_path = shutil.which("pg_ctl")
     if on_path is None:
-        pytest.fail("PostgreSQL is missing: install the package postgresql (make test does, as root on Debian)")
+        raise ToolMissing("PostgreSQL is missing: install the package postgresql (make test does, as root on Debian)")
     return Path(on_path).parent
 
 
@@ -35,7 +40,7 @@ class Postgres:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="shopper-pg-"))
-        self.port = _free_port()
+        self.port, self._made = _free_port(), 0
         self.url = f"postgresql://{OWNER}@127.0.0.1:{self.port}/postgres"
 
     def __enter__(self) -> Postgres:
@@ -61,6 +66,13 @@ class Postgres:
     def stop(self, mode: str = "fast") -> None:
         """Stops the server: ``fast`` in good order, ``immediate`` as a crash does."""
         self._run("pg_ctl", "-D", self.folder / "data", "-w", "-m", mode, "stop")
+
+    def new_database(self) -> str:
+        """Makes an empty database and returns its URL."""
+        self._made += 1
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE made_{self._made}".encode())
+        return f"{self.url.rpartition('/')[0]}/made_{self._made}"
 
     def cut_connections(self) -> int:
         """Breaks every connection to the server; returns how many there were."""
