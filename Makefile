@@ -36,5 +36,6 @@ chaos: ## 200 attempts while whoever takes part is killed fifty times
 check: setup ## ruff, mypy, import-linter, file sizes
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy && .venv/bin/python -c 'from importlinter.cli import lint_imports_command as f; f()' && $(PY) -m pytest -q tests/conventions.py
 
-bench: setup ## measure: time stamps, CPU and memory per call and chat
+bench: ## measure: time stamps, CPU and memory per call and chat, ledger, planning, growth
+	@sh harness/setup.sh test
 	@$(PY) -m harness.bench

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes .venv and finds what the harness needs from the system. `make setup` calls it; running it again is cheap.
 #   sh harness/setup.sh        the environment and a browser
-#   sh harness/setup.sh test   also what the tests play against: SIPp, Kamailio and npm
+#   sh harness/setup.sh test   also what the tests play against: SIPp, Kamailio, PostgreSQL and npm
 set -eu
 
 say() { printf '%s\n' "$*" >&2; }
@@ -58,9 +58,19 @@ carrier() {
     return 0
 }
 
+database() {
+    ls /usr/lib/postgresql/*/bin/pg_ctl >/dev/null 2>&1 || command -v pg_ctl >/dev/null && return
+    # The tests start servers of their own; the cluster that Debian would make with the package is not wanted.
+    if [ ! -e /etc/postgresql-common/createcluster.conf ] && [ "$(id -u)" = 0 ]; then
+        mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+    fi
+    apt_install postgresql || say "setup: PostgreSQL is missing (package postgresql)"
+}
+
 test_peers() {
     command -v sipp >/dev/null || apt_install sip-tester || say "setup: SIPp is missing (package sip-tester)"
     carrier
+    database
     command -v npm >/dev/null || apt_install npm || say "setup: npm is missing (package npm)"
 }
 

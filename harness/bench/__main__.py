@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import psutil
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -22,7 +23,10 @@ from rich.table import Table
 
 from harness import calibration
 from harness.bench.chat import measure_chat
+from harness.bench.dispatch import claim_to_dial, measure_dispatch
 from harness.bench.hearing import measure_hearing
+from harness.bench.ledger import measure_ledgers
+from harness.bench.plan import SIZES, measure_planning
 from results.run_folder import RunFolder
 
 
@@ -88,6 +92,12 @@ def main() -> None:
         chat = measure_chat(8)
         spinner.update(task, description="hearing …")
         ear = measure_hearing()
+        delays = claim_to_dial(run.folder)
+        spinner.update(task, description="planning 100,000 attempts …")
+        planning = measure_planning()
+        spinner.update(task, description="ledgers of 1,000 to 100,000 attempts …")
+        ledgers = measure_ledgers()
+        dispatch = measure_dispatch()
     right = sum(pair.outcome == pair.session.outcome for pair in pairs)
     voice = [pair for pair in pairs if pair.session.attempt.channel == "voice"]
     errors = calibration.instant_errors(voice)
@@ -116,10 +126,34 @@ def main() -> None:
         ("PSS of the empty browser, MB", f"{chat['browser_pss_mb']:.0f}"),
         ("eight chats alone, stamp error p50 / p95 / max, ms",
          " / ".join(f"{chat[f'stamp_error_{p}_ms']:.1f}" for p in ("p50", "p95", "max"))),
+        ("from a claim to its INVITE or page load, p50 / p95, s",
+         " / ".join(f"{np.percentile(delays, p):.2f}" for p in (50, 95))),
+        ("dispatch of a session without the session, CPU / elapsed, ms",
+         f"{dispatch['cpu_ms']:.1f} / {dispatch['wall_ms']:.1f}"),
         ("load average before and after make probe", f"{run.load[0]:.1f} / {run.load[1]:.1f}"),
     ):  # fmt: skip
         costs.add_row(name, value)
     console.print(costs)
+    console.print(_growth(planning, ledgers))
+
+
+def _growth(planning: dict[str, float], ledgers: dict[tuple[str, int], dict[str, float]]) -> Table:
+    table = Table(title="规模 / growth", title_justify="left")
+    for column in ("", *(f"{n:,}" for n in SIZES), f"{SIZES[-1]:,} : {SIZES[0]:,}"):
+        table.add_column(column, justify="right" if column else "left")
+    rows = {"planning so many attempts, s": [planning[f"seconds_{n}"] for n in SIZES]}
+    for kind in ("SQLite", "PostgreSQL"):
+        for name, words in (
+            ("create_s", "so many attempts into the ledger, s"),
+            ("claims_per_s", "claims a second with so many"),
+            ("ends_per_s", "endings a second"),
+            ("looks_per_s", "looks a second"),
+        ):
+            rows[f"{kind}: {words}"] = [ledgers[kind, n][name] for n in SIZES]
+    for words, values in rows.items():
+        numbers = [f"{value:.2f}" if value < 100 else f"{value:.0f}" for value in values]
+        table.add_row(words, *numbers, f"{values[-1] / values[0]:.2f}")
+    return table
 
 
 if __name__ == "__main__":
