@@ -37,11 +37,11 @@ from scenarios.model import ChannelKind
 
 
 class CampaignRecord(Record):
-    """Which campaign this is, and where its ledger and its evidence lie. Holds no password."""
+    """Which campaign this is, and where its ledger (None: beside this file) and its evidence lie. Holds no password."""
 
     format: Literal[1] = 1
     campaign: str
-    ledger: str
+    ledger: str | None = None
     evidence: str | None = None
 
 
@@ -83,7 +83,11 @@ class CampaignFolder:
 
     def ledger(self) -> Ledger:
         """Opens the campaign's ledger."""
-        return Ledger(self.record().ledger)
+        return Ledger(self.ledger_url(self.record()))
+
+    def ledger_url(self, record: CampaignRecord) -> str:
+        """Returns the address of the ledger; the folder's own moves with the folder."""
+        return f"sqlite:///{self.run.attempts.resolve()}" if record.ledger is None else record.ledger
 
     def begin(self, inputs: Inputs, clock: Clock, *, ledger_url: str | None, evidence: str | None) -> CampaignRecord:
         """Draws up the plan and puts every attempt into the ledger; does nothing if that was done before.
@@ -94,13 +98,13 @@ class CampaignFolder:
         """
         if self.record_json.exists():
             return self._same(self.record(), ledger_url, evidence)
-        url = f"sqlite:///{self.run.attempts.resolve()}" if ledger_url is None else _without_password(ledger_url)
+        url = None if ledger_url is None else _without_password(ledger_url)
         now = clock.utc()
         planned = checked(inputs, now)
         self.run.sessions_dir.mkdir(parents=True, exist_ok=True)
         record = CampaignRecord(campaign=new_id(inputs.plan.plan.name, now), ledger=url, evidence=evidence)
         write_inputs(self.run, inputs, record.campaign, now, len(planned), sandbox=False)
-        ledger = Ledger(url)
+        ledger = Ledger(self.ledger_url(record))
         try:
             self.campaign(inputs, ledger, record, clock, scheduler=None, listeners=Listeners()).create(planned)
         finally:
@@ -155,7 +159,7 @@ class CampaignFolder:
             PolicyRefused: something in the new plan may not be reached.
         """
         inputs, record = self.inputs(), self.record()
-        ledger = Ledger(record.ledger)
+        ledger = Ledger(self.ledger_url(record))
         try:
             old = ledger.campaign(record.campaign).plan_sha256
             if old == inputs.plan.sha256:
@@ -187,7 +191,8 @@ class CampaignFolder:
         return deviation, len(due), len(new)
 
     def _same(self, record: CampaignRecord, ledger_url: str | None, evidence: str | None) -> CampaignRecord:
-        for what, given, known in (("ledger", ledger_url, record.ledger), ("evidence", evidence, record.evidence)):
+        ledger = self.ledger_url(record)
+        for what, given, known in (("ledger", ledger_url, ledger), ("evidence", evidence, record.evidence)):
             if given is not None and _without_password(given) != known:
                 raise RunError(f"this campaign's {what} is {known}", file=self.path, cure=f"leave --{what} out")
         return record

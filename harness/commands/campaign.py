@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from scenarios.errors import InputError, PolicyRefused
+from scenarios.errors import InputError, LedgerUnavailable, PolicyRefused
 from scenarios.model import Lang
 
 if TYPE_CHECKING:
@@ -88,20 +88,27 @@ async def _run(
     evidence: str | None,
 ) -> None:
     from harness import campaign, kill_switch
+    from harness.dispatch import Rhythm
     from harness.ledger.ledger import Ledger
     from harness.progress import Lines
     from probes.clock import Clock
 
     if (pulled := kill_switch.pulled(place.switches)) is not None:
-        own = pulled.path == place.switches[1]
-        cure = f"shopper campaign resume {place.path} --by WHO" if own else "shopper stop --release"
-        raise PolicyRefused(f"{pulled}; nothing is dialled until `{cure}`")
+        raise PolicyRefused(f"{pulled}; {_way_on(place, own=pulled.path == place.switches[1])}")
     clock, inputs = Clock(), place.inputs()
+    lines = Lines(console)
     record = place.begin(inputs, clock, ledger_url=ledger_url, evidence=evidence)
-    ledger = Ledger(record.ledger)
+    while True:
+        try:
+            ledger = Ledger(place.ledger_url(record))
+            break
+        except LedgerUnavailable as error:
+            if due:
+                raise
+            lines.trouble(str(error))
+            await asyncio.sleep(Rhythm.retry_s)
     try:
         place.check_unchanged(inputs, ledger, record)
-        lines = Lines(console)
         listeners = campaign.Listeners(lines.state, lines.ended, lines.trouble)
         work = place.campaign(inputs, ledger, record, clock, scheduler=scheduler, listeners=listeners)
         await work.run(stay=not due)
@@ -109,6 +116,18 @@ async def _run(
             campaign.done(ledger, record.campaign, clock.utc())
     finally:
         ledger.close()
+
+
+def _way_on(place: CampaignFolder, *, own: bool) -> str:
+    from harness.ledger.rows import Wanted
+
+    if not own:
+        return "nothing is dialled until `shopper stop --release`"
+    with _ledger(place) as (ledger, campaign, _):
+        for_good = ledger.campaign(campaign).wanted is Wanted.STOPPED
+    return (
+        "that is for good" if for_good else f"nothing is dialled until `shopper campaign resume {place.path} --by WHO`"
+    )
 
 
 @app.command()
@@ -185,9 +204,10 @@ def stop(folder: Folder, by: By, reason: Reason) -> None:
     from harness.ledger.rows import Wanted
 
     place = _open(folder)
+    place.record()
+    kill_switch.pull(place.switches[1], by=by, reason=reason)  # first: it works where the ledger does not answer
     with _ledger(place) as (ledger, campaign, now):
         ledger.want(campaign, Wanted.STOPPED, f"by {by}: {reason}", now)
-    kill_switch.pull(place.switches[1], by=by, reason=reason)
     asyncio.run(_settle(place))
     done = _conclude(place, "zh")
     typer.echo(f"已终止 / stopped: {place.path}")
@@ -203,7 +223,7 @@ async def _settle(place: CampaignFolder) -> None:
     from probes.clock import Clock
 
     record, clock = place.record(), Clock()
-    ledger = Ledger(record.ledger)
+    ledger = Ledger(place.ledger_url(record))
     try:
         lease = await wait_and_take(ledger, record.campaign, runner(), clock)
         try:
