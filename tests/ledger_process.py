@@ -1,7 +1,7 @@
-"""A process that claims and ends whatever is due: ``python -m tests.ledger_process URL CAMPAIGN [DIE_AFTER]``.
+"""A process that claims and ends what is due: ``python -m tests.ledger_process URL CAMPAIGN AT_MOST DIE_AFTER``.
 
-It prints each attempt that it has claimed, one a line, after the claim is on the disk. With DIE_AFTER it kills itself
-with SIGKILL inside the transaction of the claim after so many.
+It prints each attempt that it has claimed, one a line, after the claim is on the disk, and ends after AT_MOST of them.
+It kills itself with SIGKILL inside the transaction of the claim after DIE_AFTER.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from harness.ledger.rows import Ceilings, Claimed, Lease
 from tests.ledger_rows import T0, after
 
 
-def main(url: str, campaign: str, die_after: int) -> None:
-    """Works until nothing is due."""
+def main(url: str, campaign: str, at_most: int, die_after: int) -> None:
+    """Works until nothing is due, or it has done its share."""
     ledger = Ledger(url)
     epoch = ledger.campaign(campaign).epoch
     lease = Lease(campaign, epoch, "several")  # several processes under one lease: as unsafe as it gets
     claimed = 0
     print("ready", flush=True)
     sys.stdin.readline()
-    while due := ledger.due(campaign, T0, limit=8):
+    while claimed < at_most and (due := ledger.due(campaign, T0, limit=8)):
         for row in due:
             if claimed == die_after:
                 event.listen(ledger._database.engine, "commit", _die)
@@ -42,4 +42,4 @@ def _die(_connection: Any) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else -1)
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

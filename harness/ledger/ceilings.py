@@ -6,37 +6,45 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta, timezone
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select
+from sqlalchemy import BindParameter, Connection, Row, bindparam, func, or_, select
 
 from harness.ledger.rows import Attempt, Ceilings, Price, Spent, State, Wait
+from harness.ledger.tables import Moment, spent
 from harness.ledger.tables import attempts as a
-from harness.ledger.tables import spent
 
 HOUR = timedelta(hours=1)
+TICK = timedelta(microseconds=1)  # the ledger's; a start just an hour ago counts no more
+
+# The statements are made once: making one costs as much as asking it.
+_CLIENT: BindParameter[str] = bindparam("client")
+_ADDRESS: BindParameter[str] = bindparam("address")
+_SINCE: BindParameter[datetime] = bindparam("since", type_=Moment)
+_NOW: BindParameter[datetime] = bindparam("now", type_=Moment)
+_MOST: BindParameter[int] = bindparam("most")
+_BUSY = select(
+    a.c.campaign, a.c.client, a.c.channel, a.c.address, a.c.trunk, a.c.state, a.c.busy_until, a.c.session_s
+).where(a.c.busy_until.is_not(None), or_(a.c.state != State.ENDED, a.c.busy_until > _NOW))
+_LAST_START = select(func.max(a.c.claimed)).where(a.c.address == _ADDRESS)
+_STARTS = select(a.c.claimed).where(a.c.client == _CLIENT, a.c.claimed >= _SINCE)
+_COUNT = select(func.count()).select_from(_STARTS.subquery())
+_OLDEST = _STARTS.order_by(a.c.claimed).offset(_MOST).limit(1)
+_SPENT = select(spent.c.seconds, spent.c.cost).where(spent.c.client == _CLIENT)
 
 
 def reached(
     connection: Connection, attempt: Attempt, client: str, now: datetime, limits: Ceilings
 ) -> Wait | Spent | None:
     """Returns the ceiling that ``attempt`` would exceed if it were claimed at ``now``, or None."""
+    busy = connection.execute(_BUSY, {"now": now}).fetchall()
     return (
-        _at_once(connection, attempt, client, now, limits)
+        _at_once(busy, attempt, client, limits)
         or _gap(connection, attempt, now, limits)
         or _starts(connection, client, now, limits)
-        or _budget(connection, attempt, client, now, limits)
+        or _budget(connection, busy, attempt, client, limits)
     )
 
 
-def _busy(now: datetime) -> object:
-    return and_(a.c.busy_until.is_not(None), or_(a.c.state != State.ENDED, a.c.busy_until > now))
-
-
-def _at_once(connection: Connection, attempt: Attempt, client: str, now: datetime, limits: Ceilings) -> Wait | None:
-    busy = connection.execute(
-        select(a.c.campaign, a.c.client, a.c.channel, a.c.address, a.c.trunk, a.c.state, a.c.busy_until).where(
-            _busy(now)  # type: ignore[arg-type]
-        )
-    ).fetchall()
+def _at_once(busy: Sequence[Row[*tuple[Any, ...]]], attempt: Attempt, client: str, limits: Ceilings) -> Wait | None:
     for most, rows, what in (
         (limits.per_address.get(attempt.address), [r for r in busy if r.address == attempt.address], attempt.address),
         (limits.per_trunk.get(attempt.trunk or ""), [r for r in busy if r.trunk == attempt.trunk], attempt.trunk),
@@ -60,7 +68,7 @@ def _lost_until(rows: Sequence[Row[*tuple[Any, ...]]]) -> datetime | None:
 def _gap(connection: Connection, attempt: Attempt, now: datetime, limits: Ceilings) -> Wait | None:
     if limits.gap_s <= 0:
         return None
-    last: datetime | None = connection.scalar(select(func.max(a.c.claimed)).where(a.c.address == attempt.address))
+    last: datetime | None = connection.scalar(_LAST_START, {"address": attempt.address})
     if last is None:
         return None
     free = last + timedelta(seconds=limits.gap_s)
@@ -70,35 +78,28 @@ def _gap(connection: Connection, attempt: Attempt, now: datetime, limits: Ceilin
 def _starts(connection: Connection, client: str, now: datetime, limits: Ceilings) -> Wait | None:
     zone = timezone(timedelta(seconds=limits.utc_offset_s))
     midnight = datetime.combine(now.astimezone(zone).date(), time.min, zone).astimezone(UTC)
-    for most, since, window in ((limits.per_hour, now - HOUR, "hour"), (limits.per_day, midnight, "day")):
+    for most, since, window in ((limits.per_hour, now - HOUR + TICK, "hour"), (limits.per_day, midnight, "day")):
         if most is None:
             continue
-        inside = a.c.claimed > since if window == "hour" else a.c.claimed >= since
-        starts = select(a.c.claimed).where(a.c.client == client, inside)
-        count = connection.scalar(select(func.count()).select_from(starts.subquery())) or 0
+        inside = {"client": client, "since": since}
+        count = connection.scalar(_COUNT, inside) or 0
         if count < most:
             continue
         if window == "day":
             return Wait(midnight + timedelta(days=1), f"{count} of {most} a day for {client}")
-        oldest = connection.scalar(starts.order_by(a.c.claimed).offset(max(0, count - most)).limit(1)) if most else None
+        oldest = connection.scalar(_OLDEST, inside | {"most": max(0, count - most)}) if most else None
         return Wait(None if oldest is None else oldest + HOUR, f"{count} of {most} an hour for {client}")
     return None
 
 
 def _budget(
-    connection: Connection, attempt: Attempt, client: str, now: datetime, limits: Ceilings
+    connection: Connection, busy: Sequence[Row[*tuple[Any, ...]]], attempt: Attempt, client: str, limits: Ceilings
 ) -> Wait | Spent | None:
     if limits.minutes is None and limits.money is None:
         return None
-    gone = connection.execute(select(spent.c.seconds, spent.c.cost).where(spent.c.client == client)).first()
+    gone = connection.execute(_SPENT, {"client": client}).first()
     seconds, cost = (gone.seconds, gone.cost) if gone is not None else (0.0, 0.0)
-    busy = connection.execute(
-        select(a.c.channel, a.c.session_s).where(
-            _busy(now),  # type: ignore[arg-type]
-            a.c.state != State.ENDED,
-            a.c.client == client,
-        )
-    ).fetchall()
+    busy = [row for row in busy if row.client == client and row.state != State.ENDED]
 
     def price(channel: str, length: float) -> float:
         return limits.price.get(channel, Price()).of(length)  # type: ignore[call-overload,no-any-return]

@@ -182,7 +182,7 @@ class Ledger:
                 return NotDue(f"the lease was taken over by {campaign.runner or 'somebody'}")
             if campaign.wanted is not Wanted.RUNNING:
                 return NotDue(f"the campaign is {campaign.wanted}: {campaign.why}")
-            found = connection.execute(_one(lease.campaign, attempt)).first()
+            found = connection.execute(_ATTEMPT, {"campaign": lease.campaign, "attempt": attempt}).first()
             if found is None:
                 return NotDue(f"there is no attempt {attempt}")
             row = _as_attempt(found)
@@ -334,18 +334,23 @@ class Ledger:
             return [kind(**row._mapping) for row in rows]
 
 
-def _looking() -> Select[Any]:
-    a = t.attempts.c
-    campaign: BindParameter[str] = bindparam("campaign")
-    now: BindParameter[datetime] = bindparam("now", type_=t.Moment)
-    due = (a.campaign == campaign, a.state == State.DUE)
-    soonest = select(func.min(a.due)).where(*due).scalar_subquery().label("soonest")
-    upcoming = select(func.min(a.due)).where(*due, a.due > now).scalar_subquery().label("upcoming")
-    passed = exists().where(*due, a.due <= now, a.until < now).label("passed")
-    return select(t.campaigns, soonest, upcoming, passed).where(t.campaigns.c.id == campaign)
-
-
-_LOOK = _looking()
+# What each claim asks and each waking; the statements are made once, since making one costs as much as asking it.
+_ID: BindParameter[str] = bindparam("campaign")
+_NOW: BindParameter[datetime] = bindparam("now", type_=t.Moment)
+_DUE = (t.attempts.c.campaign == _ID, t.attempts.c.state == State.DUE)
+_CAMPAIGN = select(t.campaigns).where(t.campaigns.c.id == _ID)
+_ATTEMPT = select(t.attempts).where(t.attempts.c.campaign == _ID, t.attempts.c.id == bindparam("attempt"))
+_PAUSES = (
+    select(t.pauses.c.entry, t.pauses.c.since, t.pauses.c.reason)
+    .where(t.pauses.c.campaign == _ID)
+    .order_by(t.pauses.c.number)
+)
+_LOOK = select(
+    t.campaigns,
+    select(func.min(t.attempts.c.due)).where(*_DUE).scalar_subquery().label("soonest"),
+    select(func.min(t.attempts.c.due)).where(*_DUE, t.attempts.c.due > _NOW).scalar_subquery().label("upcoming"),
+    exists().where(*_DUE, t.attempts.c.due <= _NOW, t.attempts.c.until < _NOW).label("passed"),
+).where(t.campaigns.c.id == _ID)
 
 
 def _of(table: Any, campaign: str, column: str) -> Any:
@@ -357,12 +362,8 @@ def _held(lease: Lease) -> Any:
     return update(t.campaigns).where(c.id == lease.campaign, c.epoch == lease.epoch)
 
 
-def _one(campaign: str, attempt: str) -> Select[Any]:
-    return select(t.attempts).where(t.attempts.c.campaign == campaign, t.attempts.c.id == attempt)
-
-
 def _campaign(connection: Connection, campaign: str) -> Campaign:
-    row = connection.execute(select(t.campaigns).where(t.campaigns.c.id == campaign)).first()
+    row = connection.execute(_CAMPAIGN, {"campaign": campaign}).first()
     if row is None:
         raise _unknown(campaign)
     return _campaign_of(row._mapping)
@@ -401,9 +402,7 @@ def _add(connection: Connection, campaign: str, client: str, attempts: Sequence[
 
 
 def _pauses(connection: Connection, campaign: str) -> list[Pause]:
-    p = t.pauses.c
-    rows = connection.execute(select(p.entry, p.since, p.reason).where(p.campaign == campaign).order_by(p.number))
-    return [Pause(*row) for row in rows]
+    return [Pause(*row) for row in connection.execute(_PAUSES, {"campaign": campaign})]
 
 
 def _spend(connection: Connection, client: str, seconds: float, cost: float) -> None:
