@@ -1,0 +1,249 @@
+"""One campaign on two machines: a Dask scheduler with TLS, workers that see nothing of the runner's disk, a bucket.
+
+The two machines are two sets of processes. Each has a disk of its own where the runner's is (a mount namespace): what a
+worker writes there the runner cannot see, and the other way round. Needs root, as the tests with a full disk do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.campaign_folder import CampaignFolder
+from harness.inputs import speech_cache
+from harness.ledger.rows import Attempt, State
+from harness.sandbox.centre import Centre
+from harness.sandbox.truth import Truth
+from probes.session import Session
+from results.evidence import check
+from tests.s3_server import BUCKET, S3Server
+from tests.shopper import ROOT, Ran, command
+from tests.test_campaign_run import calls, chats, write_plan
+from tests.tls_material import Authority
+
+pytestmark = [pytest.mark.realtime, pytest.mark.xdist_group("machines")]
+OWN_DISK = 'mount -t tmpfs tmpfs "$1" && shift && exec "$@"'
+
+
+def wait_for(ready: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+    """Waits for what another process does; a file or a process table has no event to await."""
+    until = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < until, what
+        time.sleep(0.05)
+
+
+@dataclass
+class Process:
+    """One ``dask scheduler`` or ``dask worker``, and what it logs."""
+
+    popen: subprocess.Popen[bytes]
+    log: Path
+
+    def said(self, words: str) -> int:
+        return self.log.read_text(encoding="utf-8", errors="replace").count(words)
+
+    def disk(self, path: Path) -> Path:
+        """Returns where ``path`` of this process's machine is for us."""
+        return Path(f"/proc/{self.popen.pid}/root{path}")
+
+    def workers(self) -> list[psutil.Process]:
+        """Returns the worker processes under the nanny."""
+        found = psutil.Process(self.popen.pid).children()
+        return [child for child in found if "spawn_main" in " ".join(child.cmdline())]
+
+    def end(self) -> None:
+        """Kills it, and what it started."""
+        if self.popen.poll() is None:
+            family = psutil.Process(self.popen.pid).children(recursive=True)
+            self.popen.kill()
+            for child in family:
+                if child.is_running():
+                    child.kill()
+        self.popen.wait(10)
+
+
+@dataclass
+class Site:
+    """A runner's machine with a sandbox centre, a scheduler, and two machines of workers."""
+
+    folder: Path
+    authority: Authority
+    centre: Centre
+    environment: dict[str, str]
+    scheduler: Process
+    address: str
+    stack: ExitStack
+    machines: list[Process] = field(default_factory=list)
+
+    @property
+    def runner(self) -> Path:
+        """The runner's disk: no worker sees it."""
+        return self.folder / "runner"
+
+    def dask(self, name: str, *arguments: object, config: Path | None, own_disk: bool = True) -> Process:
+        """Starts ``dask ...`` on a machine called ``name``."""
+        return dask(self.folder / name, self.environment, self.runner if own_disk else None, config, *arguments)
+
+    def worker(self, name: str, resources: str, config: Path | None, *more: object) -> Process:
+        threads = sum(int(part.partition("=")[2]) for part in resources.split() if part[:5] in ("voice", "chat="))
+        started = self.dask(
+            name, "worker", self.address, "--host", "127.0.0.1", "--nworkers", "1", "--nthreads", threads,
+            "--resources", resources, "--no-dashboard", *more, config=config,
+        )  # fmt: skip
+        self.stack.callback(started.end)
+        return started
+
+    def campaign(self, name: str, *attempts: dict[str, object]) -> Path:
+        """Makes a campaign on the runner's disk, and copies it to the machines, as docs/scaling.md says."""
+        folder = self.runner / name
+        folder.mkdir(parents=True)
+        shutil.copy(self.centre.folder / "target.yaml", folder)
+        shutil.copytree(self.centre.folder / "recordings", folder / "recordings")
+        for machine in self.machines:
+            shutil.copytree(folder, machine.disk(folder))
+        write_plan(folder, *attempts, at_once={"voice": 2, "chat": 2})
+        return folder
+
+    def start(self, folder: Path) -> subprocess.Popen[str]:
+        arguments = ["campaign", "run", folder, "--scheduler", self.address, "--evidence", f"s3://{BUCKET}/audit"]
+        environment = self.environment | {"DASK_CONFIG": str(self.authority.folder / "runner.dask.yaml")}
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command(*arguments), cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True)
+
+    def finish(self, process: subprocess.Popen[str]) -> Ran:
+        out, err = process.communicate(timeout=120)
+        assert "Traceback" not in err, err
+        return Ran(process.returncode, out, err)
+
+    def run(self, folder: Path) -> Ran:
+        return self.finish(self.start(folder))
+
+    def dialled(self) -> list[str]:
+        """Returns the calls and chats that the centre has seen, in order."""
+        rows = Truth.read(self.centre.truth) if self.centre.truth.exists() else []
+        return list(dict.fromkeys(row["session"] for row in rows))
+
+    def carrying(self, folder: Path) -> Process:
+        """Waits until a machine has a session of this campaign under way, and returns it."""
+        at = [machine for machine in self.machines if machine.disk(folder / "run" / "sessions").exists()]
+        return at[0]
+
+
+def dask(
+    home: Path, environment: dict[str, str], own_disk: Path | None, config: Path | None, *arguments: object
+) -> Process:
+    home.mkdir(parents=True, exist_ok=True)
+    run = [sys.executable, "-m", "dask", *map(str, arguments)]
+    if own_disk is not None:
+        run = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", OWN_DISK, "sh", str(own_disk), *run]
+    more = {"PYTHONPATH": str(ROOT), "TMPDIR": str(home)} | ({} if config is None else {"DASK_CONFIG": str(config)})
+    log = home / "log"
+    with log.open("wb") as out:
+        popen = subprocess.Popen(
+            run, cwd=home, env=environment | more, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+        )
+    return Process(popen, log)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    if os.geteuid() != 0:
+        pytest.skip("only root may give a process a disk of its own")
+    folder = tmp_path_factory.mktemp("machines")
+    (folder / "runner").mkdir()
+    authority = Authority(folder / "tls")
+    for name in ("scheduler", "runner", "a", "b"):
+        authority.machine(name)
+    centre = Centre(folder / "centre", seed=5, cache=speech_cache())
+    with ExitStack() as stack:
+        store = stack.enter_context(S3Server())
+        loop = stack.enter_context(asyncio.Runner())
+        stack.callback(lambda: loop.run(centre.stop()))
+        loop.run(centre.start())
+        environment = os.environ | {
+            "SHOPPER_STOP_FILE": str(folder / "STOP"),
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ENDPOINT_URL": store.endpoint,
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        known = folder / "scheduler.json"
+        arguments = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--protocol", "tls", "--no-dashboard"]
+        config = authority.folder / "scheduler.dask.yaml"
+        scheduler = dask(
+            folder / "scheduler", environment, folder / "runner", config, *arguments, "--scheduler-file", known
+        )
+        stack.callback(scheduler.end)
+        wait_for(known.exists, "no scheduler")
+        address = json.loads(known.read_text(encoding="utf-8"))["address"]
+        site = Site(folder, authority, centre, environment, scheduler, address, stack)
+        for name in ("a", "b"):
+            site.machines.append(site.worker(name, "voice=1 chat=1", authority.folder / f"{name}.dask.yaml"))
+        wait_for(lambda: all(machine.said("Registered to") for machine in site.machines), "no workers")
+        yield site
+
+
+def rows_of(folder: Path) -> list[Attempt]:
+    place = CampaignFolder(folder)
+    ledger = place.ledger()
+    try:
+        return ledger.attempts(place.record().campaign)
+    finally:
+        ledger.close()
+
+
+def sessions_of(folder: Path) -> list[Session]:
+    return list(CampaignFolder(folder).run.sessions())
+
+
+def test_a_campaign_on_two_machines_that_share_no_folder(site: Site) -> None:
+    folder = site.campaign("whole", calls(2), chats(2))
+    ran = site.run(folder)
+    assert ran.code == 0, ran.err + ran.out
+    assert site.address.startswith("tls://")
+    rows = rows_of(folder)
+    assert {row.state for row in rows} == {State.ENDED}
+    assert Counter(row.channel for row in rows) == {"voice": 2, "chat": 2}
+    assert {row.outcome for row in rows} <= {"ANSWERED", "IVR_SERVED"}
+    assert len(site.dialled()) == 4
+
+    run = CampaignFolder(folder).run
+    assert check(run) == []
+    kinds = Counter(item.kind for session in sessions_of(folder) for item in session.evidence)
+    assert kinds == {"recording": 2, "transcript": 2, "screenshot": 2}
+    each = [{path.name for path in machine.disk(run.sessions_dir).iterdir()} for machine in site.machines]
+    assert all(each), "one machine did nothing"
+    assert not each[0] & each[1]
+    assert each[0] | each[1] == {row.id for row in rows}
+
+
+def test_a_worker_that_is_killed_in_mid_call_leaves_one_lost_attempt(site: Site) -> None:
+    before = len(site.dialled())
+    folder = site.campaign("killed", calls(1))
+    runner = site.start(folder)
+    wait_for(lambda: len(site.dialled()) > before, "no call")
+    machine = site.carrying(folder)
+    for worker in machine.workers():
+        worker.send_signal(signal.SIGKILL)
+    ran = site.finish(runner)
+    assert ran.code == 1, ran.err
+    again = site.run(folder)
+    assert again.code == 1, again.err
+    assert [(row.state, row.outcome) for row in rows_of(folder)] == [(State.ENDED, "LOST")]
+    assert [session.outcome for session in sessions_of(folder)] == ["LOST"]
+    assert len(site.dialled()) == before + 1
