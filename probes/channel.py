@@ -42,7 +42,7 @@ class Channel(Protocol):
         """
 
     def events(self) -> AsyncIterator[Event]:
-        """Yields events in the order they became known; ends after ``ended``."""
+        """Yields events in the order they became known; ends after ``ended``, or once it is closed."""
 
     async def say(self, text: str, *, line: str) -> Said:
         """Says ``text``; ``line`` names it (``ask-balance``) so a recorded prompt can stand in for it."""

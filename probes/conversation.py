@@ -101,8 +101,8 @@ class Conversation:
             stop = _Stop(f"harness: {type(error).__name__}: {error}", Outcome.INVALID)
         finally:
             await self.channel.close()
-            if pump is not None:
-                await self._drain(pump)
+            # Cut off while it was being opened, it may have been dialled all the same: what it says of that counts.
+            await self._drain(pump or asyncio.create_task(self._listen()))
             self._enter("done")
         return self._told(stop)
 

@@ -43,6 +43,7 @@ class Chaos:
     postgres: Postgres
     voice: int
     chats: int
+    at_once: int  # calls; and as many chats
     kills: int
     seed: int
     limit_s: float
@@ -94,7 +95,9 @@ class Chaos:
             "attempts": rows,
             "limits": {"queue_s": 60, "session_s": 90},
         }
-        write_yaml(self.folder / "audit" / "plan.yaml", plan | {"at_once": {"voice": 8, "chat": 6}})
+        write_yaml(
+            self.folder / "audit" / "plan.yaml", plan | {"at_once": {"voice": self.at_once, "chat": self.at_once}}
+        )
 
     async def _attack(self) -> None:
         victims: dict[str, Callable[[], bool]] = {

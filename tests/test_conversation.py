@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from probes.clock import Clock
+from probes.clock import Anchor, Clock
 from probes.conversation import Conversation, Told
 from probes.session import Event, Outcome
 from probes.target import ReachStep
@@ -215,3 +216,31 @@ def test_an_unsafe_word_ends_the_session_without_another_question() -> None:
 
     assert told.reason.startswith("SAFETY")
     assert channel.said == []
+
+
+def test_what_was_dialled_is_told_though_it_was_cut_off_while_dialling() -> None:
+    class Slow(ScriptedChannel):
+        async def open(self, anchor: Anchor) -> None:
+            await super().open(anchor)
+            self._queue.put_nowait(Event(kind="dialled", t=0.0, method="callback"))
+            await asyncio.Event().wait()  # the far end has the INVITE; we are not told so any more
+
+    async def go() -> Conversation:
+        clock = Clock()
+        conversation = Conversation(
+            Slow("voice", [], []),
+            load("S01").scenario,
+            lang="zh",
+            limits=LIMITS,
+            to_human=(),
+            prompts_known=True,
+            clock=clock,
+        )
+        work = asyncio.create_task(conversation.run(clock.anchor()))
+        await asyncio.sleep(1)
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        return conversation
+
+    assert [event.kind for event in virtual_time.run(go()).timeline] == ["dialled", "ended"]

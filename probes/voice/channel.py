@@ -49,9 +49,8 @@ class VoiceChannel:
         self._recording = Recording(self.folder / "call.wav", self._origin)
         self._leg = self.endpoint.leg(self.line.uri)  # known before it is dialled, so that it can always be hung up
         self._leg.listen(self._pump)
-        dialled = await self.endpoint.dial(self._leg, self.trunk)
-        self._put(Event(kind="dialled", t=dialled - self._origin, method="callback", u=SIGNAL_U))
-        self._signals = asyncio.create_task(self._follow(self._leg))
+        await self.endpoint.dial(self._leg, self.trunk)
+        self._signals = self._dialled(self._leg)
 
     async def events(self) -> AsyncIterator[Event]:
         """Yields what happens until the call has ended and the last of it is heard."""
@@ -86,6 +85,8 @@ class VoiceChannel:
         try:
             if self._leg is not None:
                 await self._leg.hang_up()
+                if self._signals is None:  # we were stopped while it was being dialled
+                    self._signals = self._dialled(self._leg)
             if self._signals is not None:
                 async with asyncio.timeout(1):
                     await self._signals
@@ -115,6 +116,13 @@ class VoiceChannel:
 
     def _put(self, event: Event) -> None:
         self._events.put_nowait(event)
+
+    def _dialled(self, leg: Leg) -> asyncio.Task[None] | None:
+        """Tells that the INVITE went out, and follows what comes of it; None: it never did."""
+        if leg.dialled is None:
+            return None
+        self._put(Event(kind="dialled", t=leg.dialled - self._origin, method="callback", u=SIGNAL_U))
+        return asyncio.create_task(self._follow(leg))
 
     async def _follow(self, leg: Leg) -> None:
         while True:

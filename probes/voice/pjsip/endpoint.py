@@ -128,6 +128,7 @@ class Endpoint:
                 if error.status == TOO_MANY:
                     return None
                 raise
+            leg.dialled = now
             return now
 
         for _ in range(350):
