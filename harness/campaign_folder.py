@@ -31,7 +31,8 @@ from harness.plan import PlannedAttempt
 from harness.run import checked, new_id, write_inputs
 from probes.clock import Clock
 from probes.session import Record
-from results.run_folder import RunFolder, write
+from results.run_folder import RunFolder
+from results.whole_file import write
 from scenarios.errors import InputError, PolicyRefused, RunError
 from scenarios.model import ChannelKind
 

@@ -98,7 +98,7 @@ def probe(
 
 
 def _document(done: object) -> dict[str, object]:
-    from harness.run import Finished
+    from harness.conclusion import Finished
 
     assert isinstance(done, Finished)
     return {
@@ -169,7 +169,7 @@ RunArgument = Annotated[Path, typer.Argument(help="a run's folder, runs/<id>")]
 @app.command()
 def score(run: RunArgument, lang: LangOption = "zh", as_json: JsonOption = False) -> None:
     """Score a run again from its sessions, and print it."""
-    from harness.run import conclude
+    from harness.conclusion import conclude
     from results import summary
     from results.run_folder import RunFolder
 

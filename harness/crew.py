@@ -48,18 +48,23 @@ class Crew(Protocol):
 
 @dataclass(frozen=True)
 class Needs:
-    """What the crew is to carry: sessions at once by channel, and the names of sites and trunks its workers serve."""
+    """What the crew is to carry: sessions at once by channel, and which resources one attempt takes together."""
 
     at_once: Mapping[ChannelKind, int]
-    names: frozenset[str] = frozenset()
+    together: frozenset[frozenset[str]] = frozenset()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all sites and trunks."""
+        return frozenset().union(*self.together) - set(self.at_once)
 
     @classmethod
     def of(cls, jobs: Iterable[Assignment], at_once: Mapping[ChannelKind, int]) -> Needs:
         """Returns what ``jobs`` need when at most ``at_once`` of them run at the same time."""
         jobs = list(jobs)
         wanted = Counter(job.attempt.channel for job in jobs)
-        names = {name for job in jobs for name in resources(job)} - set(wanted)
-        return cls({kind: min(count, at_once[kind]) for kind, count in wanted.items()}, frozenset(names))
+        together = frozenset(frozenset(resources(job)) for job in jobs)
+        return cls({kind: min(count, at_once[kind]) for kind, count in wanted.items()}, together)
 
 
 def resources(job: Assignment) -> dict[str, int]:
@@ -126,12 +131,15 @@ class DaskCrew:
             self._client = await Client(self._cluster or self.scheduler, asynchronous=True, set_as_default=False)
         except (OSError, TimeoutError) as error:
             raise ToolMissing(f"no Dask scheduler answers at {self.scheduler}: {error}") from error
+        except (TypeError, RuntimeError) as error:  # what Dask raises if certificates are missing, or unwanted
+            cure = "name a Dask configuration with certificates in DASK_CONFIG, see docs/scaling.md"
+            raise ToolMissing(
+                f"the Dask scheduler at {self.scheduler} cannot be used: {error}. Cure: {cure}"
+            ) from error
         workers = (await self._client.scheduler.identity())["workers"].values()
-        offered = {name for worker in workers for name in worker["resources"]}
-        if missing := sorted({*self.needs.at_once, *self.needs.names} - offered):
+        if (missing := self._missing([frozenset(worker["resources"]) for worker in workers])) is not None:
             await self.__aexit__()
-            wanted = " ".join(f"{name}={_SLOTS.get(name, 4)}" for name in missing)  # type: ignore[call-overload]
-            raise ToolMissing(f"no worker offers {missing[0]}: start workers with --resources '{wanted}'")
+            raise ToolMissing(missing)
         self._client.subscribe_topic(TOPIC, lambda event: self.on_state(event[1]["attempt"], event[1]["state"]))
         await self._client.register_plugin(CloseEquipment(ours=self._cluster is not None))
         return self
@@ -182,6 +190,18 @@ class DaskCrew:
             async with asyncio.timeout(LINGER_S):
                 while not (job.folder / SESSION_FILE).exists():  # noqa: ASYNC110 - another process writes it
                     await asyncio.sleep(0.5)
+
+    def _missing(self, offered: list[frozenset[str]]) -> str | None:
+        """Says which resources no worker has, or no worker has together: such an attempt would wait for ever."""
+        for wanted in sorted(
+            sorted(names, key=lambda name: (name not in _SLOTS, name)) for names in self.needs.together
+        ):
+            if not any(worker.issuperset(wanted) for worker in offered):
+                alone = [name for name in wanted if not any(name in worker for worker in offered)]
+                what = alone[0] if alone else " together with ".join(wanted)
+                start = " ".join(f"{name}={_SLOTS.get(name, 4)}" for name in wanted)  # type: ignore[call-overload]
+                return f"no worker offers {what}: start workers with --resources '{start}'"
+        return None
 
     def _workers(self) -> dict[str, Any]:
         workers = {}

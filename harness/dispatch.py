@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import breaker, kill_switch
-from harness.crew import Crew
+from harness.crew import Crew, recovered
 from harness.lease import BEAT_S
 from harness.ledger.ledger import Ledger
 from harness.ledger.rows import Attempt, Ceilings, Claimed, Lease, NewAttempt, Price, Spent, Wait, Wanted
@@ -236,8 +236,11 @@ class Dispatcher:
     def _save(self, ending: _Ending) -> None:
         session, attempt = ending.session, ending.attempt
         try:
-            if not (ending.job.folder / SESSION_FILE).exists() and not self.hooks.fetch(ending.job):
-                write_session(ending.job.folder, session)
+            if not (ending.job.folder / SESSION_FILE).exists():
+                if self.hooks.fetch(ending.job):  # its worker may have sent it and died before it could tell us
+                    session = ending.session = recovered(ending.job, session.reason)
+                else:
+                    write_session(ending.job.folder, session)
         except (OSError, HarnessFault) as error:
             raise LedgerUnavailable(f"the session of {attempt.id} cannot be written yet: {error}") from error
         dialled = any(event.kind == "dialled" or event.kind in CONNECTED for event in session.timeline)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -22,19 +22,14 @@ from harness.progress import Board
 from harness.sandbox.centre import Centre
 from harness.version import versions
 from probes.session import Session
-from results import report
-from results.observe import table
 from results.run_folder import RunFolder, RunInfo
 from scenarios.errors import PolicyRefused
 from scenarios.model import Lang
-from scoring.metrics import Metrics, compute
-from scoring.observations import NOT_VALID
-from scoring.scheme import load_scheme
-from scoring.scorecard import Scorecard
-from scoring.scorer import score
+
+if TYPE_CHECKING:
+    from harness.conclusion import Finished
 
 QUICK_PLAN = Path(__file__).parent / "sandbox" / "quick.yaml"
-SCHEME = "CMM-525-0005"
 
 
 @dataclass(frozen=True)
@@ -48,19 +43,6 @@ class Request:
     scheduler: str | None = None
     authorisation: Path | None = None
     scenarios: Path | None = None
-
-
-@dataclass(frozen=True)
-class Finished:
-    """What came of a run."""
-
-    folder: RunFolder
-    sessions: list[Session]
-    metrics: Metrics
-    scorecard: Scorecard
-    report: Path
-    exit_code: int
-    shortfalls: list[str]
 
 
 async def probe(request: Request, console: Console) -> Finished:
@@ -88,6 +70,8 @@ async def probe(request: Request, console: Console) -> Finished:
         write_inputs(folder, inputs, folder.id, started, len(planned), sandbox=request.target is None)
         sessions = await _carry_out(request, inputs, planned, folder, console)
     folder.write_info(folder.info().model_copy(update={"finished_utc": datetime.now(UTC)}))
+    from harness.conclusion import conclude  # pandas and scipy: while calls are placed nobody needs them
+
     return conclude(folder, sessions, request.lang)
 
 
@@ -106,19 +90,6 @@ def checked(inputs: Inputs, now: datetime) -> list[PlannedAttempt]:
     for attempt in first.values():
         inputs.permit(attempt.channel, attempt.entry, attempt.scenario, attempt.due or now)
     return planned
-
-
-def conclude(folder: RunFolder, sessions: Sequence[Session], lang: Lang, today: date | None = None) -> Finished:
-    """Computes everything that follows from the sessions and writes it into the run's folder."""
-    observations = table(sessions)
-    folder.write_observations(observations)
-    metrics = compute(observations)
-    folder.write_metrics(metrics)
-    card = score(metrics, load_scheme(SCHEME), today=today or datetime.now(UTC).date())
-    folder.write_scorecard(card)
-    page = report.write(folder, lang)
-    shortfalls = _shortfalls(sessions, folder.info().planned)
-    return Finished(folder, list(sessions), metrics, card, page, 1 if shortfalls else 0, shortfalls)
 
 
 def write_inputs(
@@ -179,21 +150,3 @@ async def _carry_out(
             return campaign.sessions()
     finally:
         ledger.close()
-
-
-def _shortfalls(sessions: Sequence[Session], planned: int) -> list[str]:
-    """Says in one sentence each what was not measured; empty means the run is complete."""
-    found = []
-    if len(sessions) < planned:
-        found.append(f"{planned - len(sessions)} of {planned} planned attempts left no session: the run was cut off")
-    by_kind: dict[str, list[Session]] = {}
-    for session in sessions:
-        by_kind.setdefault(session.attempt.channel, []).append(session)
-        if session.outcome in NOT_VALID:
-            found.append(f"{session.attempt.id} is {session.outcome}: {session.reason}")
-    for kind, group in by_kind.items():
-        failed = [session for session in group if session.outcome == "NET_FAIL"]
-        if failed and len(failed) == len(group):
-            what = "call" if kind == "voice" else "chat"
-            found.append(f"no {what} reached the target: {failed[0].reason}")
-    return found

@@ -12,7 +12,6 @@ from harness import lease
 from harness.flow import flow
 from harness.ledger.ledger import Ledger
 from harness.ledger.rows import Attempt, Campaign, Ceilings, Deviation, Note, Pause, Price, State, Wanted
-from harness.run import SCHEME
 from probes.session import Session
 from results.flow_table import FlowTable
 from results.observe import table
@@ -20,7 +19,7 @@ from results.redaction import Mask
 from results.run_folder import PlanChange, RunFolder
 from results.scored import standings
 from scoring.observations import OUTCOMES
-from scoring.scheme import load_scheme
+from scoring.scheme import SCHEME, load_scheme
 
 FORMAT = 1
 NEXT, LAST, NOTES = 5, 10, 5

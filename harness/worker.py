@@ -1,7 +1,8 @@
 """What runs in a worker process: one event loop with its equipment, and the task that carries out an attempt on it.
 
 Dask's threads only wait: each hands its attempt to the loop. The attempt's folder is made first and only once: making
-it is the claim on this side, so a task that the scheduler hands out a second time dials nobody.
+it is the claim on this side, so a task that the scheduler hands out a second time dials nobody. Workers of a scheduler
+elsewhere may share no folder: they take a lock there as well, which is never given back.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from distributed import get_worker
+from distributed import MultiLock, get_worker
 from distributed.diagnostics.plugin import WorkerPlugin
 
 from harness import kill_switch
@@ -21,8 +22,8 @@ from probes.equipment import Equipment
 from probes.probe import Assignment, run, without_probing
 from probes.session import Outcome, Session
 from results.evidence_store import EvidenceStore
-from results.run_folder import write, writing
-from scenarios.errors import FolderUnwritable, ShopperError
+from results.whole_file import write, writing
+from scenarios.errors import FolderUnwritable, HarnessFault, ShopperError
 
 TOPIC = "shopper-state"
 SESSION_FILE = "session.json"
@@ -131,9 +132,13 @@ def carry_out(job: Assignment, cache: Path) -> Session:
     if (switch := kill_switch.pulled(job.switches)) is not None:
         return without_probing(job, Outcome.BLOCKED, str(switch))
     try:
+        if not worker.plugins[CloseEquipment.name].ours and not _first(job):
+            raise FileExistsError
         job.folder.mkdir(parents=True)
     except FileExistsError:
         return without_probing(job, Outcome.LOST, "it had been started before; an attempt is never dialled twice")
+    except HarnessFault as error:
+        return without_probing(job, Outcome.INVALID, f"nothing was dialled: {error}")
     except OSError as error:
         return without_probing(
             job, Outcome.INVALID, f"nothing was dialled: {job.folder} cannot be made: {error.strerror}"
@@ -155,6 +160,20 @@ def carry_out(job: Assignment, cache: Path) -> Session:
         except ShopperError as error:
             session.review.append(f"its evidence is not in the store yet: {error}")
     return session
+
+
+def _first(job: Assignment) -> bool:
+    """Takes the attempt's lock at the scheduler, for good; says whether nobody had it before.
+
+    Dask hands a task out again when its worker is retired, or dies where more failures are allowed than none.
+    """
+    try:
+        got: bool = MultiLock([f"{job.attempt.run}/{job.attempt.id}"]).acquire(blocking=False)
+    except Exception as error:  # whatever the line to the scheduler raises
+        raise HarnessFault(
+            f"the scheduler could not be asked whether it had been started before ({error!r})"
+        ) from error
+    return got
 
 
 def hang_up(lease: Lease, reason: str) -> None:

@@ -24,7 +24,8 @@ import fsspec
 from fsspec.registry import known_implementations
 
 from results.evidence import SESSION, Stamp, difference, parse, stamp, stamp_of
-from results.run_folder import NAME, RunFolder, write, writing
+from results.run_folder import NAME, RunFolder
+from results.whole_file import write, writing
 from scenarios.errors import EvidenceDamaged, EvidenceUnavailable, InputError, RunError, ShopperError
 
 PATIENCE_S = 30.0

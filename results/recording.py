@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from scenarios.errors import RunError
 
@@ -52,6 +51,8 @@ def mono(path: Path) -> NDArray[np.int16]:
     mixed = np.frombuffer(data[:whole], "<i2").reshape(-1, channels).sum(axis=1, dtype=np.float64)
     if rate != RATE:
         common = gcd(rate, RATE)
+        from scipy.signal import resample_poly
+
         mixed = resample_poly(mixed, RATE // common, rate // common)
     samples: NDArray[np.int16] = np.clip(np.round(mixed), -32768, 32767).astype(np.int16)
     return samples

@@ -25,8 +25,8 @@ from results.reasons import in_words
 from results.recording import web_wav
 from results.redaction import Mask
 from results.run_folder import PlanChange, RunFolder, RunInfo
-from results.run_folder import write as write_whole
 from results.storyline import Story, end_of, tell
+from results.whole_file import write as write_whole
 from scenarios.errors import RunError
 from scenarios.model import Lang
 from scoring.measures import MEASURES

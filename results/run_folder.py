@@ -15,39 +15,32 @@
       report.html          the report
       sandbox/             the sandbox centre's truth logs; no probe reads them
 
-Files are written whole or not at all: to a temporary name, flushed to disk, then renamed.
+Files are written whole or not at all (:mod:`results.whole_file`).
 """
 
 from __future__ import annotations
 
-import errno
-import os
 import re
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-import pandas as pd
 from pydantic import BaseModel, Field, ValidationError
 
 from probes.session import Evidence, Record, Session
 from results.flow_table import FlowTable
-from scenarios.errors import FolderUnwritable, RunError
+from results.whole_file import write, writing
+from scenarios.errors import RunError
 from scenarios.model import Lang
-from scoring.metrics import Metrics
-from scoring.observations import COLUMNS, validate
-from scoring.scorecard import Scorecard
+
+if TYPE_CHECKING:  # scoring brings pandas and scipy: whoever only places calls need not wait for them
+    import pandas as pd
+
+    from scoring.metrics import Metrics
+    from scoring.scorecard import Scorecard
 
 M = TypeVar("M", bound=BaseModel)
-CURES = {
-    errno.ENOSPC: "free some space on this disk",
-    errno.EDQUOT: "free some space on this disk",
-    errno.EROFS: "this disk is mounted read-only: remount it, or choose another folder",
-    errno.EACCES: "give this user the right to write there, or choose another folder",
-}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -183,10 +176,16 @@ class RunFolder:
 
     def write_observations(self, table: pd.DataFrame) -> Path:
         """Writes observations.csv (UTF-8, floats with all their digits)."""
+        from scoring.observations import validate
+
         return write(self.observations, validate(table).to_csv(index=False, lineterminator="\n"))
 
     def read_observations(self) -> pd.DataFrame:
         """Reads observations.csv and checks it."""
+        import pandas as pd
+
+        from scoring.observations import COLUMNS, validate
+
         text = [column.name for column in COLUMNS if column.dtype == "str"]
         try:
             table = pd.read_csv(
@@ -204,6 +203,8 @@ class RunFolder:
 
     def read_metrics(self) -> Metrics:
         """Reads metrics.json."""
+        from scoring.metrics import Metrics
+
         return _read(self.metrics, Metrics)
 
     def write_scorecard(self, scorecard: Scorecard) -> Path:
@@ -212,6 +213,8 @@ class RunFolder:
 
     def read_scorecard(self) -> Scorecard:
         """Reads scorecard.json."""
+        from scoring.scorecard import Scorecard
+
         return _read(self.scorecard, Scorecard)
 
     def write_flow(self, flow: FlowTable) -> Path:
@@ -221,42 +224,6 @@ class RunFolder:
     def read_flow(self) -> FlowTable | None:
         """Reads flow.json; None if there is none: the run is no campaign."""
         return _read(self.flow, FlowTable) if self.flow.exists() else None
-
-
-def write(path: Path, content: str | bytes) -> Path:
-    """Writes a file whole or not at all, and returns its path.
-
-    Raises:
-        FolderUnwritable: the disk is full or read-only; what was there before is there still.
-    """
-    data = content.encode() if isinstance(content, str) else content
-    with writing(path):
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    return path
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """What cannot be written in here is told in one sentence.
-
-    Raises:
-        FolderUnwritable: instead of any OSError.
-    """
-    try:
-        yield
-    except OSError as error:
-        cure = CURES.get(error.errno or 0, "see that its folder is there and may be written")
-        raise FolderUnwritable(f"{path}: cannot be written: {error.strerror or error} ({cure})") from error
 
 
 def _plain(name: str, what: str) -> str:

@@ -7,11 +7,12 @@ ratios are fractions; a missing value is NaN (or an empty string), never a zero.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, cast
 
 from scenarios.errors import RunError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT = 1
 

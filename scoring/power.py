@@ -13,8 +13,6 @@ from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
 
 from scoring.statistics import ALPHA, LEVEL, Verdict, three_way
 
@@ -55,6 +53,8 @@ def chances(n: int, p0: Fraction | float, true: Fraction | float, alpha: float =
 
     Binomial: the observations are independent, and each succeeds with the same chance.
     """
+    from scipy import stats
+
     rule, failing = criteria(n, p0, alpha), 1 - float(true)
     passes = 0.0 if rule.passes is None else float(stats.binom.cdf(rule.passes, n, failing))
     fails = 0.0 if rule.fails is None else float(stats.binom.sf(rule.fails - 1, n, failing))
@@ -89,6 +89,8 @@ def n_for_power(
 
 def _power(n: npt.NDArray[np.int64], p0: float, true: float, alpha: float) -> npt.NDArray[np.float64]:
     """Returns the chance of the right verdict for each n."""
+    from scipy import stats
+
     if true > p0:
         enough = stats.binom.isf(alpha, n, p0) + 1  # the fewest successes that pass
         return np.asarray(np.where(enough <= n, stats.binom.sf(enough - 1, n, true), 0.0))
@@ -99,12 +101,16 @@ def _power(n: npt.NDArray[np.int64], p0: float, true: float, alpha: float) -> np
 
 def n_for_half_width(rate: Fraction | float, half_width: Fraction | float, level: float = LEVEL) -> int:
     """Returns the n at which the normal interval around ``rate`` reaches no further than ``half_width`` either way."""
+    from scipy import stats
+
     z = float(stats.norm.ppf((1 + level) / 2))
     return max(1, math.ceil(z * z * float(rate) * (1 - float(rate)) / float(half_width) ** 2))
 
 
 def expected_interval(rate: Fraction | float, n: float, level: float = LEVEL) -> tuple[float, float]:
     """Returns Wilson's interval of ``n`` observations, perhaps an effective number, of which just ``rate`` succeed."""
+    from statsmodels.stats.proportion import proportion_confint
+
     low, high = proportion_confint(float(rate) * n, n, alpha=1 - level, method="wilson")
     return max(0.0, float(low)), min(1.0, float(high))
 

@@ -21,6 +21,7 @@ from scenarios.yaml_file import load
 from scoring.measures import MEASURES
 
 FOLDER = Path(__file__).parent / "schemes"
+SCHEME = "CMM-525-0005"  # by which runs and campaigns are scored
 
 Policy = Literal[
     "coef_full_marks",  # 100 x coefficient

@@ -11,8 +11,6 @@ from enum import StrEnum
 from fractions import Fraction
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, model_validator
-from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
 
 LEVEL = 0.95
 ALPHA = 0.05
@@ -73,6 +71,8 @@ class Rate(BaseModel):
         return self._interval("beta")
 
     def _interval(self, method: str) -> tuple[float, float]:
+        from statsmodels.stats.proportion import proportion_confint
+
         if not self.n:
             return 0.0, 1.0
         low, high = proportion_confint(self.k, self.n, alpha=1 - LEVEL, method=method)
@@ -90,6 +90,8 @@ class Rate(BaseModel):
 
 def bounds(k: int, n: int, alpha: float = ALPHA) -> tuple[float, float]:
     """Returns the lower and the upper one-sided Clopper-Pearson bound, each at error ``alpha``."""
+    from scipy import stats
+
     low = float(stats.beta.ppf(alpha, k, n - k + 1)) if k else 0.0
     high = float(stats.beta.ppf(1 - alpha, k + 1, n - k)) if k < n else 1.0
     return low, high

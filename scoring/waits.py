@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
-from scipy import stats
 
 SEED = 1  # of the bootstrap; stored with every interval
 RESAMPLES = 9999
@@ -74,6 +73,8 @@ class Waits(BaseModel):
 
 def mean_interval(times: Sequence[float], seed: int = SEED) -> tuple[float, float] | None:
     """Returns the 95 % BCa bootstrap interval of the mean, or None when there is no spread to resample."""
+    from scipy import stats
+
     if len(set(times)) < 2:
         return None
     with warnings.catch_warnings():
@@ -117,6 +118,8 @@ class Survival(BaseModel):
         cls, answered: Sequence[float], censored: Sequence[float], competing: Sequence[float], horizon: float
     ) -> Survival:
         """Returns the curve of the times in the queue until an answer, censoring, and competing events."""
+        from scipy import stats
+
         end = max([horizon, *answered, *censored])
         steps: list[Step] = []
         if answered:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from results.evidence import check
-from results.run_folder import RunFolder, write
+from results.run_folder import RunFolder
+from results.whole_file import write
 from scenarios.errors import FolderUnwritable
 from tests.session_factory import chat, fill, voice
 from tests.small_disk import fill_up, read_only, small_disk

@@ -7,7 +7,8 @@ import pytest
 
 from probes.session import Evidence
 from results.observe import table
-from results.run_folder import RunFolder, write
+from results.run_folder import RunFolder
+from results.whole_file import write
 from scenarios.errors import FolderUnwritable, RunError
 from scoring.metrics import compute
 from scoring.scheme import load_scheme

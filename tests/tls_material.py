@@ -25,8 +25,13 @@ class Authority:
         usage = x509.BasicConstraints(ca=True, path_length=0)
         self.ca.write_bytes(self._sign(self._name, self._key.public_key(), (usage, True)))
 
-    def machine(self, name: str) -> Path:
-        """Makes key and certificate of a machine; returns the Dask configuration that uses them (for DASK_CONFIG)."""
+    def machine(self, name: str, trusts: Path | None = None) -> Path:
+        """Makes key and certificate of a machine; returns the Dask configuration that uses them (for DASK_CONFIG).
+
+        Args:
+            name: of the machine.
+            trusts: the authority whose certificates it accepts, if it is another than this one.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         addresses = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
@@ -42,7 +47,7 @@ class Authority:
             )
         )
         pair = {"cert": str(certificate), "key": str(private)}
-        tls = {"ca-file": str(self.ca), "scheduler": pair, "worker": pair, "client": pair}
+        tls = {"ca-file": str(trusts or self.ca), "scheduler": pair, "worker": pair, "client": pair}
         document = {
             "distributed": {
                 "comm": {"require-encryption": True, "tls": tls},

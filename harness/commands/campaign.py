@@ -19,9 +19,9 @@ from scenarios.model import Lang
 
 if TYPE_CHECKING:
     from harness.campaign_folder import CampaignFolder
+    from harness.conclusion import Finished
     from harness.dispatch import Halted
     from harness.ledger.ledger import Ledger
-    from harness.run import Finished
     from harness.status import Status
 
 app = typer.Typer(no_args_is_help=True, help="Campaigns: plans carried out over hours and weeks.")
@@ -317,7 +317,7 @@ def _document(place: CampaignFolder) -> dict[str, object]:
 def _conclude(place: CampaignFolder, lang: Lang) -> Finished | None:
     """Scores a campaign whose attempts have all ended and writes its report; None if it still goes on."""
     from harness.campaign import Listeners, finished
-    from harness.run import conclude
+    from harness.conclusion import conclude
     from harness.status import record
     from harness.status import status as look
     from probes.clock import Clock
