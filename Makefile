@@ -21,9 +21,9 @@ sandbox: setup ## run the sandbox centre until Ctrl-C
 
 test: ## all tests
 	@sh harness/setup.sh test
-	@$(PY) -m pytest -n 2 --dist loadgroup -m 'not soak and not chaos and not realtime and not alone'
+	@$(PY) -m pytest -n 2 --dist loadfile -m 'not soak and not chaos and not realtime and not alone'
 	@$(PY) -m pytest -m alone
-	@$(PY) -m pytest -n 2 --dist loadgroup -m realtime
+	@$(PY) -m pytest -n 2 --dist loadfile -m realtime
 
 soak: ## long runs
 	@sh harness/setup.sh test

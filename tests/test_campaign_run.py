@@ -21,7 +21,7 @@ from harness.sandbox.centre import Centre
 from harness.sandbox.truth import Truth
 from tests.shopper import ROOT, command, shopper, write_yaml
 
-pytestmark = [pytest.mark.realtime, pytest.mark.xdist_group("campaign")]
+pytestmark = pytest.mark.realtime
 Rows = list[dict[str, Any]]
 
 

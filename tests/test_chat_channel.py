@@ -21,8 +21,6 @@ from probes.target import Chat
 from scenarios.errors import FarEndFault, HarnessFault, TargetError, ToolMissing
 from tests.odd_chat_page import PROFILE, odd_chat_page
 
-pytestmark = pytest.mark.xdist_group("chat")  # what they share is made once
-
 CLOCK = Clock()
 
 

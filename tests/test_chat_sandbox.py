@@ -22,8 +22,6 @@ from harness.sandbox.truth import Truth
 from scenarios.model import Scenario
 from scenarios.yaml_file import load
 
-pytestmark = pytest.mark.xdist_group("chat")  # what they share is made once
-
 PACE = 0.02
 SCRIPTS = Path(__file__).parents[1] / "scenarios" / "scripts"
 

@@ -25,7 +25,7 @@ from tests.kamailio import PASSWORD, USER, Kamailio
 from tests.shopper import plan, shopper, write_yaml
 from tests.test_doctor import look
 
-pytestmark = [pytest.mark.realtime, pytest.mark.xdist_group("doctor")]
+pytestmark = pytest.mark.realtime
 VARIABLE = "DOCTOR_TRUNK_PASSWORD"
 
 

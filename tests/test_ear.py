@@ -11,8 +11,6 @@ from probes.hearing.ear import Ear, EarSettings
 from probes.hearing.telephone import round_trip
 from probes.hearing.wav import RATE
 
-pytestmark = pytest.mark.xdist_group("ear")  # what they share is made once
-
 CALLS = {"zh": range(30), "en": range(100, 110)}
 
 

@@ -16,7 +16,7 @@ from probes.session import Session
 from tests.fake_far_end import FarEnd
 from tests.shopper import Ran, plan, shopper, write_yaml
 
-pytestmark = [pytest.mark.realtime, pytest.mark.xdist_group("farends")]
+pytestmark = pytest.mark.realtime
 
 QUEUE_S = 3.0
 

@@ -27,8 +27,6 @@ from harness.ledger.rows import (
 from scenarios.errors import RunError
 from tests.ledger_rows import FREE, T0, after, attempt, begin, claims
 
-pytestmark = pytest.mark.xdist_group("postgres")
-
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:

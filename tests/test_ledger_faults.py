@@ -26,7 +26,6 @@ from scenarios.errors import LedgerUnavailable, RunError
 from tests.ledger_rows import T0, after, attempt, begin, claims
 from tests.small_disk import fill_up, read_only, small_disk
 
-pytestmark = pytest.mark.xdist_group("postgres")
 ROOT = Path(__file__).parent.parent
 
 

@@ -31,7 +31,7 @@ from scenarios.model import Limits
 from tests.kamailio import PASSWORD, USER, Kamailio, Server, certify, free_ports
 from tests.shopper import ROOT, write_yaml
 
-pytestmark = [pytest.mark.realtime, pytest.mark.xdist_group("lines")]
+pytestmark = pytest.mark.realtime
 
 CODES = {"95002": 486, "95003": 403}  # what the far end says to a call of these numbers; it answers the others
 SECURE = "95009"  # is answered by a far end that insists on SRTP

@@ -37,7 +37,7 @@ from tests.shopper import ROOT, Ran, command, write_yaml
 from tests.test_campaign_run import calls, chats, write_plan
 from tests.tls_material import Authority
 
-pytestmark = [pytest.mark.realtime, pytest.mark.xdist_group("machines")]
+pytestmark = pytest.mark.realtime
 TRUSTED = Path("the runner's own")
 OWN_DISK = 'mount -t tmpfs tmpfs "$1" && shift && exec "$@"'
 

@@ -20,7 +20,7 @@ from harness.sandbox.truth import Truth
 from results.run_folder import RunFolder
 from tests.shopper import ROOT, command, plan, shopper, write_yaml
 
-pytestmark = [pytest.mark.realtime, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.realtime
 
 
 def target(folder: Path, uri: str = "sip:95001@127.0.0.1:5999", url: str | None = None) -> Path:

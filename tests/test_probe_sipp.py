@@ -26,7 +26,7 @@ from probes.session import Session
 from probes.speaking import espeak
 from tests.shopper import Ran, plan, shopper, write_yaml
 
-pytestmark = [pytest.mark.realtime, pytest.mark.xdist_group("peers")]
+pytestmark = pytest.mark.realtime
 
 SCENARIOS = Path(__file__).parent / "sipp"
 LEAD_S = 0.6  # from the connection to the first word

@@ -14,7 +14,7 @@ from probes.session import Session
 from tests.shopper import Ran, plan, shopper, write_yaml
 from tests.webchat_server import WebChatServer
 
-pytestmark = [pytest.mark.realtime, pytest.mark.xdist_group("peers")]
+pytestmark = pytest.mark.realtime
 
 WAY = "转人工"
 LATE_S = 0.5  # a stamp may be so late on a busy machine, and never early

@@ -11,8 +11,6 @@ from probes.clock import Clock
 from probes.target import Chat
 from tests.webchat_server import webchat_server  # noqa: F401
 
-pytestmark = pytest.mark.xdist_group("chat")  # what they share is made once
-
 ERRAND = [
     ("bot", "手机银行一天最多能转多少？"),
     ("bot", "转人工"),
