@@ -92,7 +92,7 @@ class Campaign:
             dispatcher = self._dispatcher(lease)
             self._settle(dispatcher, lease, before)
             await dispatcher.run(stay=stay)
-            self.push_evidence()
+            await self._push_evidence()
         finally:
             self.ledger.give_back(lease)
 
@@ -128,10 +128,11 @@ class Campaign:
             found.append(Session.model_validate_json(file.read_text(encoding="utf-8")))
         return found
 
-    def push_evidence(self) -> None:
+    async def _push_evidence(self) -> None:
         """Sends what the evidence store does not have yet; trouble is told, and tried again the next time."""
-        for sentence in self._store.push(self.folder) if self._store is not None else ():
-            self.listeners.trouble(sentence)
+        if self._store is not None:
+            for sentence in await asyncio.to_thread(self._store.push, self.folder):
+                self.listeners.trouble(sentence)
 
     def _dispatcher(self, lease: Lease) -> Dispatcher:
         hooks = Hooks(
@@ -159,19 +160,19 @@ class Campaign:
     async def _left_behind(self, job: Assignment, until: datetime) -> Session:
         """Waits for the session of a worker that may have outlived its runner."""
         while not (job.folder / SESSION_FILE).exists() and self.clock.utc() < until:
-            if self._fetched(job):
+            if await self._fetched(job):
                 break
             await asyncio.sleep(self.rhythm.poll_s)
         return recovered(job, "its runner died; how it ended is unknown")
 
-    def _fetched(self, job: Assignment) -> bool:
+    async def _fetched(self, job: Assignment) -> bool:
         """Gets a session's files from the evidence store, if they are there and not here."""
         if self._store is None:
             return False
         try:
-            if not self._store.has(job.attempt.id):
+            if not await asyncio.to_thread(self._store.has, job.attempt.id):
                 return False
-            self._store.fetch(job.attempt.id, job.folder)
+            await asyncio.to_thread(self._store.fetch, job.attempt.id, job.folder)
         except ShopperError as error:
             self.listeners.trouble(str(error))
             return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -54,8 +54,8 @@ class Hooks:
     job: Callable[[Attempt], Assignment]
     permit: Callable[[Assignment, datetime], None]  # raises PolicyRefused
     crew: Callable[[], AbstractAsyncContextManager[Crew]]
+    fetch: Callable[[Assignment], Awaitable[bool]]  # gets a session's files from the evidence store, if it has them
     replacement: Callable[[Attempt], NewAttempt | None] = lambda _attempt: None
-    fetch: Callable[[Assignment], bool] = lambda _job: False  # gets a session's files from the evidence store
     on_session: Callable[[Session], None] = lambda _session: None
     on_trouble: Callable[[str], None] = lambda _sentence: None
 
@@ -202,7 +202,7 @@ class Dispatcher:
         claim = self.ledger.claim(self.lease, attempt.id, now, self.ceilings)
         if isinstance(claim, Claimed):
             self._room.used = self.clock.monotonic()
-            self._running[asyncio.create_task(crew.carry_out(job))] = (attempt, job)
+            self._running[asyncio.create_task(self._carry_out(crew, job))] = (attempt, job)
         elif isinstance(claim, Spent):
             self._ended(attempt, job, Outcome.BLOCKED, claim.why)
         elif isinstance(claim, Wait):
@@ -210,6 +210,12 @@ class Dispatcher:
         else:
             log.info("attempt %s was not claimed: %s", attempt.id, claim.why)
         return None
+
+    async def _carry_out(self, crew: Crew, job: Assignment) -> Session:
+        session = await crew.carry_out(job)
+        if not (job.folder / SESSION_FILE).exists() and await self.hooks.fetch(job):
+            return recovered(job, session.reason)  # its worker may have sent it and died before it could tell us
+        return session
 
     # ---- endings
 
@@ -237,10 +243,7 @@ class Dispatcher:
         session, attempt = ending.session, ending.attempt
         try:
             if not (ending.job.folder / SESSION_FILE).exists():
-                if self.hooks.fetch(ending.job):  # its worker may have sent it and died before it could tell us
-                    session = ending.session = recovered(ending.job, session.reason)
-                else:
-                    write_session(ending.job.folder, session)
+                write_session(ending.job.folder, session)
         except (OSError, HarnessFault) as error:
             raise LedgerUnavailable(f"the session of {attempt.id} cannot be written yet: {error}") from error
         dialled = any(event.kind == "dialled" or event.kind in CONNECTED for event in session.timeline)

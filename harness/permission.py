@@ -42,8 +42,9 @@ class WayOut:
 def way_out(target: Target, line: Line) -> WayOut:
     """Returns how calls to ``line`` leave; a line with neither trunk nor account names no caller."""
     trunk = target.trunk_of(line)
+    asked = (f"sip:{server}" for server in trunk.nat.stun)
     named = line.trunk is not None or line.account is not None
-    return WayOut(trunk.uri if named else None, tuple(uri for uri in (trunk.registrar, trunk.proxy) if uri))
+    return WayOut(trunk.uri if named else None, (*filter(None, (trunk.registrar, trunk.proxy)), *asked))
 
 
 def permit(

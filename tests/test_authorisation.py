@@ -171,6 +171,8 @@ def test_a_registrar_elsewhere_takes_the_call_off_this_machine() -> None:
         ({"proxy": "sip:proxy.example.org"}, r"proxy\.example\.org.*not in the authorisation"),
         ({"proxy": "sip:127.0.0.1;maddr=10.0.0.1"}, "is not written as sip:HOST"),
         ({"registrar": "sip:proxy.example.org"}, r"proxy\.example\.org.*not in the authorisation"),
+        ({"nat": {"stun": ["127.0.0.1:3478", "sip.example.com"]}}, None),
+        ({"nat": {"stun": ["stun.example.org:3478"]}}, r"stun\.example\.org.*not in the authorisation"),
         ({"uri": "sip:95588@sip.example.com"}, "95588@sip.example.com is not in the authorisation"),
     ],
 )
