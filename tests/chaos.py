@@ -45,6 +45,7 @@ class Chaos:
     chats: int
     at_once: int  # calls; and as many chats
     kills: int
+    rest_s: float  # the longest pause between two of them
     seed: int
     limit_s: float
     killed: list[str] = field(default_factory=list)
@@ -113,7 +114,7 @@ class Chaos:
                 if self.runner is not None and self.runner.returncode in (0, 1):
                     return  # it came to its end before the attacks did
                 await self._start(elsewhere=self.random.random() < 0.4)
-            await asyncio.sleep(self.random.uniform(0.5, 6.0))  # the random instant
+            await asyncio.sleep(self.random.uniform(0.5, self.rest_s))  # the random instant
             name = self.random.choice(names)
             if victims[name]():
                 self.killed.append(name)
