@@ -11,6 +11,9 @@ from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import psutil
+import pytest
+
 from harness.campaign import Campaign, finished
 from harness.dispatch import Rhythm
 from harness.inputs import Inputs, read
@@ -244,3 +247,31 @@ def test_three_network_failures_in_a_row_pause_their_line_and_no_other(tmp_path:
     assert outcomes["branch"] == {"ANSWERED": 20}
     assert outcomes["hotline"] == {"NET_FAIL": 3, "MISSED": 17}
     assert [pause.entry for pause in work.ledger.pauses("c1")] == ["hotline"]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_a_year_of_twenty_thousand_attempts_needs_no_more_memory_than_a_month(tmp_path: Path) -> None:
+    files = inputs(tmp_path, size={"n": 20_000}, window={"from": "2026-11-30", "to": "2027-11-28"})
+    clock, process = WeeksClock(), psutil.Process()
+    held: dict[int, int] = {}  # bytes, by how many sessions have ended
+
+    class Weighing(PatientCrew):
+        async def carry_out(self, job: Assignment) -> Session:
+            session = await super().carry_out(job)
+            if len(self.began) % 1000 == 0:
+                held[len(self.began)] = process.memory_info().rss
+            return session
+
+    crew = Weighing(clock)
+    work = campaign(tmp_path, files, clock, crew)
+
+    async def go() -> None:
+        work.create(draw_up(files.plan, files.target.target, files.scenarios, now=START))
+        await work.run(stay=True)
+
+    virtual_time.run(go())
+    print("RSS, MB:", {count: round(size / 1e6) for count, size in held.items()})
+    assert finished(work.ledger, "c1")
+    assert len(crew.began) > 19_000
+    assert held[max(held)] - held[2000] < 30e6
