@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -58,6 +60,7 @@ class Campaign:
     listeners: Listeners = field(default_factory=Listeners)
     rhythm: Rhythm = field(default_factory=Rhythm)
     crew: Callable[[], AbstractAsyncContextManager[Crew]] | None = None  # None: Dask's
+    spare: int = 100_000_000  # bytes that must be free on the disk of the sessions before anything is dialled
 
     def __post_init__(self) -> None:
         self._store = None if self.evidence is None else EvidenceStore(self.evidence)
@@ -139,6 +142,7 @@ class Campaign:
             job=functools.partial(self._job, epoch=lease.epoch),
             permit=self._permit,
             crew=self.crew or functools.partial(self._dask_crew, lease),
+            obstacle=self._obstacle,
             replacement=self._replacement,
             fetch=self._fetched,
             on_session=self.listeners.session,
@@ -177,6 +181,16 @@ class Campaign:
             self.listeners.trouble(str(error))
             return False
         return True
+
+    def _obstacle(self) -> str | None:
+        place = self.folder.sessions_dir
+        try:
+            free = shutil.disk_usage(place).free
+        except OSError as error:
+            return f"{place} cannot be looked at: {error.strerror}"
+        if not os.access(place, os.W_OK):
+            return f"{place} cannot be written"
+        return f"{place}: only {free / 1e6:.0f} MB are free on this disk" if free < self.spare else None
 
     def _job(self, attempt: Attempt, epoch: int) -> Assignment:
         return self.inputs.job(

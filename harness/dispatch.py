@@ -55,6 +55,7 @@ class Hooks:
     permit: Callable[[Assignment, datetime], None]  # raises PolicyRefused
     crew: Callable[[], AbstractAsyncContextManager[Crew]]
     fetch: Callable[[Assignment], Awaitable[bool]]  # gets a session's files from the evidence store, if it has them
+    obstacle: Callable[[], str | None] = lambda: None  # why no session could be written now, in one sentence
     replacement: Callable[[Attempt], NewAttempt | None] = lambda _attempt: None
     on_session: Callable[[Session], None] = lambda _session: None
     on_trouble: Callable[[str], None] = lambda _sentence: None
@@ -175,6 +176,8 @@ class Dispatcher:
         due = self.ledger.due(self.lease.campaign, now + timedelta(seconds=self.rhythm.ahead_s))
         if not due:
             return []
+        if (obstacle := self.hooks.obstacle()) is not None:
+            raise LedgerUnavailable(f"{obstacle}; nothing is dialled meanwhile")
         crew = await self._crew()
         if crew is None:
             return [self.rhythm.retry_s]
