@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import dask
 from distributed import Client, Nanny, Scheduler, SpecCluster
+from distributed.client import FutureCancelledError
 
 from harness.worker import SESSION_FILE, TOPIC, CloseEquipment, carry_out, hang_up
 from probes.probe import Assignment, without_probing
@@ -116,8 +117,15 @@ class DaskCrew:
                 "distributed.admin.system-monitor.interval": "5s",
                 "distributed.comm.timeouts.connect": "20s",
             }
+            | ({"distributed.comm.require-encryption": False} if self.scheduler is None else {})  # loopback only
         )
-        for name in ("distributed", "distributed.nanny", "distributed.scheduler", "distributed.worker"):
+        for name in (
+            "distributed",
+            "distributed.client",
+            "distributed.nanny",
+            "distributed.scheduler",
+            "distributed.worker",
+        ):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         if self.scheduler is None:
             nowhere = {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": "127.0.0.1:0"}
@@ -169,8 +177,8 @@ class DaskCrew:
         try:
             async with asyncio.timeout(job.limits.session_s + SILENCE_S):
                 session: Session = await future
-            return recovered(job, session.reason) if session.outcome is Outcome.LOST else session
-        except asyncio.CancelledError:
+            return recovered(job, session.reason) if session.outcome is Outcome.LOST else _with_doubts(job, session)
+        except (asyncio.CancelledError, FutureCancelledError):
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
@@ -229,3 +237,14 @@ def recovered(job: Assignment, reason: str) -> Session:
     if file.exists():
         return Session.model_validate_json(file.read_text(encoding="utf-8"))
     return without_probing(job, Outcome.LOST, reason)
+
+
+def _with_doubts(job: Assignment, session: Session) -> Session:
+    """Puts a session on review whose recording stayed on its worker's machine, with no store to get it from."""
+    if job.evidence is None and (
+        gone := [item.name for item in session.evidence if not (job.folder / item.name).exists()]
+    ):
+        session.review.append(
+            f"{gone[0]} stayed with its worker, which shares no folder with the runner: begin campaigns with --evidence"
+        )
+    return session

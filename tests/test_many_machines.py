@@ -125,8 +125,9 @@ class Site:
         write_plan(folder, *attempts, at_once={"voice": 2, "chat": 2})
         return folder
 
-    def start(self, folder: Path, config: Path | None = TRUSTED) -> subprocess.Popen[str]:
-        arguments = ["campaign", "run", folder, "--scheduler", self.address, "--evidence", f"s3://{BUCKET}/audit"]
+    def start(self, folder: Path, config: Path | None = TRUSTED, *, bucket: bool = True) -> subprocess.Popen[str]:
+        arguments = ["campaign", "run", folder, "--scheduler", self.address]
+        arguments += ["--evidence", f"s3://{BUCKET}/audit"] if bucket else []
         config = self.authority.folder / "runner.dask.yaml" if config is TRUSTED else config
         environment = self.environment | ({} if config is None else {"DASK_CONFIG": str(config)})
         pipe = subprocess.PIPE
@@ -262,7 +263,7 @@ def test_a_worker_that_is_killed_in_mid_call_leaves_one_lost_attempt(site: Site)
 def test_the_kill_switch_of_the_runner_ends_calls_on_machines_that_cannot_see_it(site: Site) -> None:
     before = len(site.dialled())
     folder = site.campaign("stopped", calls(2))
-    runner = site.start(folder)
+    runner = site.start(folder, bucket=False)
     wait_for(lambda: len(site.dialled()) > before, "no call")
     begun = set(site.dialled()[before:])
     kill_switch.pull(folder / "run" / kill_switch.NAME, by="test", reason="drill")
@@ -275,6 +276,22 @@ def test_the_kill_switch_of_the_runner_ends_calls_on_machines_that_cannot_see_it
     assert len(ends) >= len(begun)
     assert max(ends) < 1.5, ends
     assert not {row.state for row in rows_of(folder)} & {State.CLAIMED, State.DIALLING}
+    doubts = [doubt for session in sessions_of(folder) for doubt in session.review]
+    assert "begin campaigns with --evidence" in " ".join(doubts)  # for the recordings stayed where they were made
+
+
+def test_a_worker_outlives_its_runner_and_the_next_one_gets_the_session_from_the_bucket(site: Site) -> None:
+    before = len(site.dialled())
+    folder = site.campaign("orphan", chats(1))
+    runner = site.start(folder)
+    wait_for(lambda: len(site.dialled()) > before, "no chat")
+    runner.kill()
+    runner.communicate()
+    ran = site.run(folder)
+    assert ran.code == 0, ran.err
+    assert [row.outcome for row in rows_of(folder)] == ["IVR_SERVED"]
+    assert check(CampaignFolder(folder).run) == []
+    assert len(site.dialled()) == before + 1
 
 
 def test_who_has_no_certificate_of_ours_joins_nothing(site: Site) -> None:
@@ -340,4 +357,21 @@ def test_a_worker_that_is_retired_in_mid_call_does_not_hand_its_call_to_the_othe
     rows = rows_of(folder)
     assert [(row.state, row.outcome) for row in rows] == [(State.ENDED, "LOST")]
     assert "never dialled twice" in rows[0].reason
+    assert len(site.dialled()) == before + 1
+
+
+def test_a_scheduler_that_is_killed_takes_its_workers_along_and_they_hang_up(site: Site) -> None:
+    before = len(site.dialled())
+    folder = site.campaign("no-scheduler", calls(1))
+    runner = site.start(folder)
+    wait_for(lambda: len(site.dialled()) > before, "no call")
+    site.scheduler.end()
+    ran = site.finish(runner)
+    assert ran.code == 1, ran.err
+    sessions = sessions_of(folder)
+    assert [row.outcome for row in rows_of(folder)] == [session.outcome for session in sessions]
+    assert sessions[0].outcome in ("INVALID", "LOST")  # what was written in time came through the bucket
+    assert check(CampaignFolder(folder).run) == []
+    again = site.finish(site.start(folder))
+    assert again.code == 1, again.err  # nothing was left to do
     assert len(site.dialled()) == before + 1
