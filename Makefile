@@ -25,7 +25,7 @@ test: ## all tests
 	@$(PY) -m pytest -m alone
 	@$(PY) -m pytest -n 2 --dist loadfile -m realtime
 
-soak: ## a year of 20,000 attempts under the test clock
+soak: ## a year of 10,000 attempts under the test clock
 	@sh harness/setup.sh test
 	@$(PY) -m pytest -m soak
 
