@@ -26,6 +26,7 @@ from harness.sandbox.centre import Centre
 from harness.sandbox.truth import Truth
 from tests.shopper import ROOT, command, write_yaml
 
+NO_PAGE = ("--no-dashboard", "--dashboard-address", "127.0.0.1:0")  # else it listens on every address
 QUIET = {"stdout": asyncio.subprocess.DEVNULL, "stderr": asyncio.subprocess.DEVNULL}
 
 
@@ -147,14 +148,14 @@ class Chaos:
     async def _start_elsewhere(self) -> None:
         port = self.scheduler.rpartition(":")[2]
         wanted = {
-            "scheduler": ["scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"],
+            "scheduler": ["scheduler", "--host", "127.0.0.1", "--port", port, *NO_PAGE],
             "calls": ["worker", self.scheduler, "--nworkers", "1", "--nthreads", "4", "--resources", "voice=4"],
             "chats": ["worker", self.scheduler, "--nworkers", "1", "--nthreads", "6", "--resources", "chat=6"],
         }
         for name, arguments in wanted.items():
             old = self.elsewhere.get(name)
             if old is None or old.returncode is not None:
-                more = [] if name == "scheduler" else ["--no-dashboard", "--host", "127.0.0.1", "--death-timeout", "20"]
+                more = [] if name == "scheduler" else [*NO_PAGE, "--host", "127.0.0.1", "--death-timeout", "20"]
                 self.elsewhere[name] = await asyncio.create_subprocess_exec(
                     sys.executable, "-m", "dask", *arguments, *more, cwd=ROOT, env=self.environment, **QUIET
                 )

@@ -39,6 +39,7 @@ from tests.test_campaign_run import calls, chats, write_plan
 from tests.tls_material import Authority
 
 pytestmark = pytest.mark.realtime
+NO_PAGE = ("--no-dashboard", "--dashboard-address", "127.0.0.1:0")  # else it listens on every address
 TRUSTED = Path("the runner's own")
 OWN_DISK = 'mount -t tmpfs tmpfs "$1" && shift && exec "$@"'
 
@@ -107,7 +108,7 @@ class Site:
         threads = sum(int(part.partition("=")[2]) for part in resources.split() if part[:5] in ("voice", "chat="))
         started = self.dask(
             name, "worker", self.address, "--host", "127.0.0.1", "--nworkers", "1", "--nthreads", threads or 1,
-            "--resources", resources, "--no-dashboard", *more, config=config,
+            "--resources", resources, *NO_PAGE, *more, config=config,
         )  # fmt: skip
         self.stack.callback(started.end)
         return started
@@ -191,7 +192,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "AWS_DEFAULT_REGION": "us-east-1",
         }
         known = folder / "scheduler.json"
-        arguments = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--protocol", "tls", "--no-dashboard"]
+        arguments = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--protocol", "tls", *NO_PAGE]
         config = authority.folder / "scheduler.dask.yaml"
         scheduler = dask(
             folder / "scheduler", environment, folder / "runner", config, *arguments, "--scheduler-file", known
