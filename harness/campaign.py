@@ -7,7 +7,6 @@ is a campaign whose attempts are all due at once.
 from __future__ import annotations
 
 import asyncio
-import functools
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from harness.crew import Crew, DaskCrew, Needs, recovered
-from harness.dispatch import Dispatcher, Hooks, Rhythm
+from harness.dispatch import Dispatcher, Hooks, Rhythm, spent
 from harness.inputs import Inputs, speech_cache
 from harness.lease import outlives, runner, take
 from harness.ledger.ledger import Ledger
@@ -104,14 +103,24 @@ class Campaign:
         for attempt in self.ledger.attempts(self.id):
             if attempt.state is State.ENDED:
                 continue
-            job = self._job(attempt, epoch=0)
+            job = self._job(attempt)
             if attempt.state is State.DUE:
                 session = without_probing(job, Outcome.MISSED, reason)
             else:
                 session = recovered(job, reason)
             if not (job.folder / SESSION_FILE).exists():
                 write_session(job.folder, session)
-            self.ledger.end(self.id, attempt.id, session.outcome, session.reason, self.clock.utc())
+            use = spent(session, attempt, self.inputs.ceilings())
+            self.ledger.end(
+                self.id,
+                attempt.id,
+                session.outcome,
+                session.reason,
+                self.clock.utc(),
+                connected=use.connected,
+                seconds=use.seconds,
+                cost=use.cost,
+            )
             self.listeners.session(session)
 
     def sessions(self) -> list[Session]:
@@ -123,9 +132,9 @@ class Campaign:
         for attempt in self.ledger.attempts(self.id):
             if attempt.state is not State.ENDED:
                 continue
-            job = self._job(attempt, epoch=0)
-            file = job.folder / SESSION_FILE
+            file = self.folder.session_dir(attempt.id) / SESSION_FILE
             if not file.exists():
+                job = self._job(attempt)
                 outcome = Outcome(attempt.outcome or Outcome.LOST)
                 write_session(job.folder, without_probing(job, outcome, attempt.reason))
             found.append(Session.model_validate_json(file.read_text(encoding="utf-8")))
@@ -139,9 +148,9 @@ class Campaign:
 
     def _dispatcher(self, lease: Lease) -> Dispatcher:
         hooks = Hooks(
-            job=functools.partial(self._job, epoch=lease.epoch),
+            job=self._job,
             permit=self._permit,
-            crew=self.crew or functools.partial(self._dask_crew, lease),
+            crew=self.crew or self._dask_crew,
             obstacle=self._obstacle,
             replacement=self._replacement,
             fetch=self._fetched,
@@ -156,15 +165,15 @@ class Campaign:
     def _settle(self, dispatcher: Dispatcher, lease: Lease, before: str) -> None:
         for attempt in self.ledger.under_way(self.id):
             until = self.clock.utc()
-            if outlives(before) and attempt.claimed is not None:
+            if (outlives(before) or self.scheduler is not None) and attempt.claimed is not None:
                 until = attempt.claimed + timedelta(seconds=attempt.session_s + GRACE_S)
-            job = self._job(attempt, epoch=lease.epoch)
+            job = self._job(attempt)
             dispatcher.adopt(attempt, job, self._left_behind(job, until))
 
     async def _left_behind(self, job: Assignment, until: datetime) -> Session:
         """Waits for the session of a worker that may have outlived its runner."""
-        while not (job.folder / SESSION_FILE).exists() and self.clock.utc() < until:
-            if await self._fetched(job):
+        while not (job.folder / SESSION_FILE).exists() and not await self._fetched(job):
+            if self.clock.utc() >= until:
                 break
             await asyncio.sleep(self.rhythm.poll_s)
         return recovered(job, "its runner died; how it ended is unknown")
@@ -192,14 +201,13 @@ class Campaign:
             return f"{place} cannot be written"
         return f"{place}: only {free / 1e6:.0f} MB are free on this disk" if free < self.spare else None
 
-    def _job(self, attempt: Attempt, epoch: int) -> Assignment:
+    def _job(self, attempt: Attempt) -> Assignment:
         return self.inputs.job(
             attempt,
             self.folder,
             version=version(),
             switches=tuple(path.resolve() for path in self.switches),
             evidence=self.evidence,
-            epoch=epoch,
         )
 
     def _permit(self, job: Assignment, now: datetime) -> None:
@@ -220,13 +228,13 @@ class Campaign:
         planned = replacement(self.inputs.plan, target, scenarios, lost, standing.due, number, now, signed)
         return None if planned is None else self.inputs.row(planned, now)
 
-    def _dask_crew(self, lease: Lease) -> DaskCrew:
+    def _dask_crew(self) -> DaskCrew:
         plan = self.inputs.plan.plan
         at_once: Mapping[ChannelKind, int] = {"voice": plan.at_once.voice, "chat": plan.at_once.chat}
-        jobs = [self._job(a, lease.epoch) for a in self.ledger.attempts(self.id) if a.state is State.DUE]
+        jobs = [self._job(a) for a in self.ledger.attempts(self.id) if a.state is State.DUE]
         return DaskCrew(
             Needs.of(jobs, at_once),
-            lease=(self.id, lease.epoch),
+            run=self.id,
             cache=speech_cache(),
             scheduler=self.scheduler,
             on_state=self._state,

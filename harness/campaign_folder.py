@@ -12,8 +12,10 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -26,13 +28,14 @@ from harness.campaign import Campaign, Listeners
 from harness.inputs import Inputs, read
 from harness.lease import runner, take
 from harness.ledger.ledger import Ledger
-from harness.ledger.rows import Deviation, State
+from harness.ledger.rows import Attempt, Deviation, State
 from harness.plan import PlannedAttempt
 from harness.run import checked, new_id, write_inputs
 from probes.clock import Clock
 from probes.session import Record
 from results.run_folder import RunFolder
 from results.whole_file import write
+from scenarios.catalogue import load as load_scenario
 from scenarios.errors import InputError, PolicyRefused, RunError
 from scenarios.model import ChannelKind
 
@@ -65,8 +68,7 @@ class CampaignFolder:
         Raises:
             InputError: the first mistake, with file, line and cure.
         """
-        own = self.path / "scenarios"
-        return read(self.path / "plan.yaml", self.path / "target.yaml", None, own if own.is_dir() else None)
+        return read(self.path / "plan.yaml", self.path / "target.yaml", None, self._own_scripts)
 
     def record(self) -> CampaignRecord:
         """Reads which campaign this is.
@@ -99,10 +101,17 @@ class CampaignFolder:
         """
         if self.record_json.exists():
             return self._same(self.record(), ledger_url, evidence)
+        self.run.sessions_dir.mkdir(parents=True, exist_ok=True)
+        with (self.run.path / ".begin").open("w") as door:  # two runners may be started at the same moment
+            fcntl.flock(door, fcntl.LOCK_EX)
+            if self.record_json.exists():
+                return self._same(self.record(), ledger_url, evidence)
+            return self._begin(inputs, clock, ledger_url, evidence)
+
+    def _begin(self, inputs: Inputs, clock: Clock, ledger_url: str | None, evidence: str | None) -> CampaignRecord:
         url = None if ledger_url is None else _without_password(ledger_url)
         now = clock.utc()
         planned = checked(inputs, now)
-        self.run.sessions_dir.mkdir(parents=True, exist_ok=True)
         record = CampaignRecord(campaign=new_id(inputs.plan.plan.name, now), ledger=url, evidence=evidence)
         write_inputs(self.run, inputs, record.campaign, now, len(planned), sandbox=False)
         ledger = Ledger(self.ledger_url(record))
@@ -124,6 +133,7 @@ class CampaignFolder:
         listeners: Listeners,
     ) -> Campaign:
         """Returns the campaign, ready to run."""
+        inputs = self._with_older_scripts(inputs, ledger.scenarios(record.campaign))
         return Campaign(
             record.campaign,
             inputs,
@@ -136,17 +146,36 @@ class CampaignFolder:
             listeners=listeners,
         )
 
+    def _with_older_scripts(self, inputs: Inputs, names: list[str]) -> Inputs:
+        """Adds the scripts of attempts that an earlier plan had, if they are still there."""
+        scripts = dict(inputs.scripts)
+        for name in names:
+            if name not in scripts:
+                with suppress(InputError):
+                    scripts[name] = load_scenario(name, self._own_scripts)
+        return replace(inputs, scripts=scripts)
+
+    @property
+    def _own_scripts(self) -> Path | None:
+        own = self.path / "scenarios"
+        return own if own.is_dir() else None
+
     def check_unchanged(self, inputs: Inputs, ledger: Ledger, record: CampaignRecord) -> None:
-        """Makes sure that the plan is the one that was begun.
+        """Makes sure that the plan is the one that was begun, and the target too as far as it is dialled.
 
         Raises:
-            PolicyRefused: it was changed and nobody has signed for that.
+            PolicyRefused: one was changed and nobody has signed for that.
         """
+        sign = f"sign the change with `shopper campaign deviate {self.path} --by WHO --reason WHY`."
+        for moved in _moved(ledger.attempts(record.campaign), inputs):
+            raise PolicyRefused(
+                f"{self.path / 'target.yaml'} is not the target that this campaign was begun with: {moved}. Put "
+                f"back the one that is kept in {self.run.target}, or {sign}"
+            )
         if ledger.campaign(record.campaign).plan_sha256 != inputs.plan.sha256:
             raise PolicyRefused(
                 f"{self.path / 'plan.yaml'} is not the plan that this campaign was begun with (kept in "
-                f"{self.run.plan}): put that one back, or sign the change with "
-                f"`shopper campaign deviate {self.path} --by WHO --reason WHY`."
+                f"{self.run.plan}): put that one back, or {sign}"
             )
 
     async def deviate(self, by: str, reason: str, clock: Clock) -> tuple[Deviation, int, int]:
@@ -163,8 +192,10 @@ class CampaignFolder:
         ledger = Ledger(self.ledger_url(record))
         try:
             old = ledger.campaign(record.campaign).plan_sha256
-            if old == inputs.plan.sha256:
-                raise InputError("the plan is unchanged", file=self.path / "plan.yaml", cure="there is nothing to sign")
+            if old == inputs.plan.sha256 and not _moved(ledger.attempts(record.campaign), inputs):
+                raise InputError(
+                    "plan and target are unchanged", file=self.path / "plan.yaml", cure="there is nothing to sign"
+                )
             now = clock.utc()
             planned = checked(inputs, now)
             lease = await take(ledger, record.campaign, runner(), clock)
@@ -197,6 +228,22 @@ class CampaignFolder:
             if given is not None and _without_password(given) != known:
                 raise RunError(f"this campaign's {what} is {known}", file=self.path, cure=f"leave --{what} out")
         return record
+
+
+def _moved(rows: list[Attempt], inputs: Inputs) -> list[str]:
+    """Returns what due attempts would dial otherwise than the ledger says, a sentence for each entry."""
+    target, found = inputs.target.target, {}
+    for row in rows:
+        known = target.lines if row.channel == "voice" else target.chats
+        if row.state is not State.DUE:
+            continue
+        if row.entry not in known:
+            found[row.entry] = f"{row.entry} is gone"
+        elif (now := inputs.address(row.channel, row.entry)) != row.address:
+            found[row.entry] = f"{row.entry} was {row.address} and is {now}"
+        elif inputs.trunk(row.channel, row.entry) != row.trunk:
+            found[row.entry] = f"{row.entry} leaves by another trunk"
+    return list(found.values())
 
 
 def _without_password(url: str) -> str:

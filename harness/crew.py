@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -39,12 +39,15 @@ class Crew(Protocol):
     async def carry_out(self, job: Assignment) -> Session:
         """Carries out one claimed attempt; LOST if nobody can say how it ended. Raises nothing but its cancellation."""
 
-    async def hang_up(self, reason: str) -> None:
-        """Ends every call and chat under way; each of them still returns its session."""
+    async def hang_up(self, reason: str, attempts: Collection[str]) -> None:
+        """Ends these attempts, and lets none of them begin any more; each of them still returns its session."""
 
     @property
     def whole(self) -> bool:
         """Whether attempts can be handed out: False once the way to the workers is broken."""
+
+    async def obstacle(self) -> str | None:
+        """Says in one sentence what an attempt that is handed out now would wait for; None: nothing."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class DaskCrew:
         self,
         needs: Needs,
         *,
-        lease: tuple[str, int],
+        run: str,
         cache: Path,
         scheduler: str | None = None,
         on_state: Callable[[str, str], None] = lambda _attempt, _state: None,
@@ -97,12 +100,12 @@ class DaskCrew:
 
         Args:
             needs: what it is to carry.
-            lease: the run and the epoch for which it works.
+            run: the run for which it works.
             cache: folder of synthesised speech, shared by the workers of one machine.
             scheduler: ``tcp://…`` or ``tls://…`` of a Dask scheduler; None makes workers of our own.
             on_state: told (attempt, state) as calls and chats go on.
         """
-        self.needs, self.lease, self.cache, self.scheduler, self.on_state = needs, lease, cache, scheduler, on_state
+        self.needs, self.run, self.cache, self.scheduler, self.on_state = needs, run, cache, scheduler, on_state
         self._cluster: Any = None
         self._client: Any = None
 
@@ -127,14 +130,25 @@ class DaskCrew:
             "distributed.worker",
         ):
             logging.getLogger(name).setLevel(logging.CRITICAL)
+        try:
+            return await self._start()
+        except BaseException:
+            await self.__aexit__()
+            raise
+
+    async def _start(self) -> DaskCrew:
         if self.scheduler is None:
             nowhere = {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": "127.0.0.1:0"}
-            self._cluster = await SpecCluster(
+            self._cluster = SpecCluster(
                 workers=self._workers(),
                 scheduler={"cls": Scheduler, "options": nowhere},
                 asynchronous=True,
                 silence_logs=logging.CRITICAL,
             )
+            try:
+                await self._cluster
+            except RuntimeError as error:
+                raise ToolMissing(f"the workers of this machine do not start: {error}") from error
         try:
             self._client = await Client(self._cluster or self.scheduler, asynchronous=True, set_as_default=False)
         except (OSError, TimeoutError) as error:
@@ -144,9 +158,7 @@ class DaskCrew:
             raise ToolMissing(
                 f"the Dask scheduler at {self.scheduler} cannot be used: {error}. Cure: {cure}"
             ) from error
-        workers = (await self._client.scheduler.identity())["workers"].values()
-        if (missing := self._missing([frozenset(worker["resources"]) for worker in workers])) is not None:
-            await self.__aexit__()
+        if (missing := await self.obstacle()) is not None:
             raise ToolMissing(missing)
         self._client.subscribe_topic(TOPIC, lambda event: self.on_state(event[1]["attempt"], event[1]["state"]))
         await self._client.register_plugin(CloseEquipment(ours=self._cluster is not None))
@@ -157,6 +169,14 @@ class DaskCrew:
             await self._client.close()
         if self._cluster is not None:
             await self._cluster.close()
+
+    async def obstacle(self) -> str | None:
+        """Says what attempts would wait for: resources that no worker has now, or none together."""
+        try:
+            workers = (await self._client.scheduler.identity())["workers"].values()
+        except (OSError, TimeoutError) as error:
+            return f"the scheduler does not answer: {error}"
+        return self._missing([frozenset(worker["resources"]) for worker in workers])
 
     @property
     def whole(self) -> bool:
@@ -188,10 +208,10 @@ class DaskCrew:
             log.debug("attempt %s: %r", job.attempt.id, error)
             return recovered(job, f"its worker died ({type(error).__name__}); how it ended is unknown")
 
-    async def hang_up(self, reason: str) -> None:
-        """Ends every call and chat under way in all workers."""
+    async def hang_up(self, reason: str, attempts: Collection[str]) -> None:
+        """Ends these attempts wherever they are."""
         if self.whole:
-            await self._client.run(hang_up, self.lease, reason, on_error="ignore")
+            await self._client.run(hang_up, self.run, tuple(attempts), reason, on_error="ignore")
 
     async def _linger(self, job: Assignment) -> None:
         with contextlib.suppress(TimeoutError):

@@ -7,6 +7,7 @@ before, and nothing is claimed while the ledger is away, a kill switch is pulled
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -19,15 +20,24 @@ from harness import breaker, kill_switch
 from harness.crew import Crew, recovered
 from harness.lease import BEAT_S
 from harness.ledger.ledger import Ledger
-from harness.ledger.rows import Attempt, Ceilings, Claimed, Lease, NewAttempt, Price, Spent, Wait, Wanted
+from harness.ledger.rows import Attempt, Ceilings, Claimed, Consequences, Lease, NewAttempt, Price, Spent, Wait, Wanted
 from harness.worker import SESSION_FILE, write_session
 from probes.clock import Clock
 from probes.probe import Assignment, without_probing
 from probes.session import Outcome, Session
-from scenarios.errors import HarnessFault, LedgerUnavailable, PolicyRefused, ShopperError
+from scenarios.errors import (
+    FolderUnwritable,
+    HarnessFault,
+    InputError,
+    LedgerUnavailable,
+    PolicyRefused,
+    RunError,
+    ShopperError,
+)
 
 log = logging.getLogger(__name__)
 CONNECTED = frozenset({"connected", "widget_ready"})
+HAND_OUT_S = 60.0  # from its claim until a worker must have begun it: what the policy said then is not asked again
 HANG_UP_S = 8.0  # for sessions to hang up and come back when everything is stopped
 
 
@@ -41,6 +51,27 @@ class Rhythm:
     ahead_s: float = 15.0  # the crew is up so long before it is needed
     idle_s: float = 120.0  # a crew with nothing to do for longer is sent home
     step_s: float = 2.0  # a wall clock that moved by more against the monotonic one has been set
+
+
+@dataclass(frozen=True)
+class Use:
+    """What a session took. A call that nobody saw end may have lasted as long as it was allowed to."""
+
+    connected: bool
+    seconds: float
+    cost: float
+
+
+def spent(session: Session, attempt: Attempt, ceilings: Ceilings) -> Use:
+    """Returns what ``session`` took of the authorisation's minutes and money."""
+    kinds = {event.kind for event in session.timeline}
+    seconds = max((event.t for event in session.timeline), default=0.0)
+    lost = session.outcome is Outcome.LOST and attempt.channel == "voice"
+    if lost:
+        seconds = max(seconds, attempt.session_s)
+    dialled = lost or "dialled" in kinds or bool(kinds & CONNECTED)
+    price = ceilings.price.get(attempt.channel, Price())
+    return Use(bool(kinds & CONNECTED), seconds, price.of(seconds) if dialled else 0.0)
 
 
 class Halted(ShopperError):
@@ -70,6 +101,11 @@ class _Ending:
     session: Session
     in_ledger: bool = False  # the ledger ended it by itself
 
+    @classmethod
+    def of(cls, attempt: Attempt, job: Assignment, outcome: Outcome, reason: str, in_ledger: bool = False) -> _Ending:
+        """Returns the ending of an attempt that was never handed out."""
+        return cls(job, attempt, without_probing(job, outcome, reason), in_ledger)
+
 
 @dataclass
 class _Room:
@@ -97,7 +133,9 @@ class Dispatcher:
         self._unsaved: list[_Ending] = []
         self._room = _Room()
         self._dialled: list[str] = []
-        self._trouble = ""
+        self._in_doubt = False  # the ledger may have claimed an attempt and could not tell us
+        self._had_crew = False
+        self._trouble = self._waiting = ""
         self._beat = self._mono = self.clock.monotonic()
         self._wall = self.clock.utc()
 
@@ -115,7 +153,7 @@ class Dispatcher:
                 await self._sleep(pause, switch)
                 if switch.done():
                     raise PolicyRefused(str(switch.result()))
-        except (asyncio.CancelledError, PolicyRefused, Halted) as stop:
+        except BaseException as stop:
             await self._hang_up("the run was stopped" if isinstance(stop, asyncio.CancelledError) else str(stop))
             raise
         finally:
@@ -154,12 +192,15 @@ class Dispatcher:
         if self.clock.monotonic() - self._beat >= self.rhythm.beat_s:
             self._beat = self.clock.monotonic()
             self.ledger.beat(self.lease)
+        if self._in_doubt:
+            self._clear_up()
         if campaign.wanted is Wanted.STOPPED:
             raise Halted(f"the campaign was stopped: {campaign.why}")
         waits: list[float] = []
         if look.soonest is not None and look.soonest <= now + timedelta(seconds=self.rhythm.ahead_s):
             for attempt in self.ledger.miss(self.lease, now) if look.passed else ():
-                self._ended(attempt, self.hooks.job(attempt), Outcome.MISSED, attempt.reason, in_ledger=True)
+                self._unsaved.append(_Ending.of(attempt, self.hooks.job(attempt), Outcome.MISSED, attempt.reason, True))
+            self._collect()
             waits = [] if campaign.wanted is Wanted.PAUSED else await self._start(now)
             look = self.ledger.look(self.lease.campaign, now)
         soonest = look.soonest
@@ -180,6 +221,9 @@ class Dispatcher:
             raise LedgerUnavailable(f"{obstacle}; nothing is dialled meanwhile")
         crew = await self._crew()
         if crew is None:
+            return [self.rhythm.retry_s]
+        if (missing := await crew.obstacle()) is not None:
+            self._tell(missing)
             return [self.rhythm.retry_s]
         waits, full = [], set[str]()
         for attempt in due:
@@ -202,13 +246,20 @@ class Dispatcher:
         except PolicyRefused as refusal:
             self._ended(attempt, job, Outcome.BLOCKED, str(refusal))
             return None
-        claim = self.ledger.claim(self.lease, attempt.id, now, self.ceilings)
+        try:
+            claim = self.ledger.claim(self.lease, attempt.id, now, self.ceilings)
+        except LedgerUnavailable:
+            self._in_doubt = True
+            raise
         if isinstance(claim, Claimed):
             self._room.used = self.clock.monotonic()
+            soon = now + timedelta(seconds=HAND_OUT_S)
+            job = replace(job, not_after=soon if attempt.until is None else min(soon, attempt.until))
             self._running[asyncio.create_task(self._carry_out(crew, job))] = (attempt, job)
         elif isinstance(claim, Spent):
             self._ended(attempt, job, Outcome.BLOCKED, claim.why)
         elif isinstance(claim, Wait):
+            self._tell_wait(claim.why)
             return self.rhythm.poll_s if claim.until is None else max(0.0, (claim.until - now).total_seconds())
         else:
             log.info("attempt %s was not claimed: %s", attempt.id, claim.why)
@@ -224,22 +275,30 @@ class Dispatcher:
 
     def _collect(self) -> None:
         """Takes what has come back, and writes down whatever disk and ledger do not know yet."""
-        for name in self._dialled:
-            self.ledger.dialling(self.lease, name, self.clock.utc())
-        self._dialled.clear()
         for task in [task for task in self._running if task.done()]:
             attempt, job = self._running.pop(task)
             self._room.used = self.clock.monotonic()
             self._unsaved.append(_Ending(job, attempt, task.result()))
+        while self._dialled:
+            self.ledger.dialling(self.lease, self._dialled[0], self.clock.utc())
+            del self._dialled[0]
         while self._unsaved:
             self._save(self._unsaved[0])
             del self._unsaved[0]
 
-    def _ended(
-        self, attempt: Attempt, job: Assignment, outcome: Outcome, reason: str, *, in_ledger: bool = False
-    ) -> None:
+    def _ended(self, attempt: Attempt, job: Assignment, outcome: Outcome, reason: str) -> None:
         """Ends an attempt that was never handed out."""
-        self._unsaved.append(_Ending(job, attempt, without_probing(job, outcome, reason), in_ledger))
+        self._unsaved.append(_Ending.of(attempt, job, outcome, reason))
+        self._collect()
+
+    def _clear_up(self) -> None:
+        """Ends what the ledger has claimed for us without our knowing: its answer was lost, so nothing was dialled."""
+        known = {attempt.id for attempt, _ in self._running.values()} | {end.attempt.id for end in self._unsaved}
+        for row in self.ledger.under_way(self.lease.campaign):
+            if row.epoch == self.lease.epoch and row.id not in known:
+                reason = "the ledger's answer to its claim was lost: it was never dialled"
+                self._unsaved.append(_Ending.of(row, self.hooks.job(row), Outcome.INVALID, reason))
+        self._in_doubt = False
         self._collect()
 
     def _save(self, ending: _Ending) -> None:
@@ -247,57 +306,81 @@ class Dispatcher:
         try:
             if not (ending.job.folder / SESSION_FILE).exists():
                 write_session(ending.job.folder, session)
-        except (OSError, HarnessFault) as error:
+        except (OSError, FolderUnwritable, HarnessFault) as error:
             raise LedgerUnavailable(f"the session of {attempt.id} cannot be written yet: {error}") from error
-        dialled = any(event.kind == "dialled" or event.kind in CONNECTED for event in session.timeline)
-        seconds = max((event.t for event in session.timeline), default=0.0)
-        price = self.ceilings.price.get(attempt.channel, Price())
-        first = ending.in_ledger or self.ledger.end(
+        trip, new = self._trip(session), self._replacement(replace(attempt, outcome=session.outcome))
+        if ending.in_ledger:
+            self._replace(new)
+        elif not self._end(attempt, session, trip, new):
+            row = self.ledger.attempt(attempt.campaign, attempt.id)
+            if row is None or row.outcome != session.outcome:
+                log.error("attempt %s had ended before as something else than %s", attempt.id, session.outcome)
+                return
+            # the ledger had written it, and its answer was lost
+        if trip is not None:
+            self._tell(trip.reason)
+            if trip.kind == "stop":
+                asyncio.get_running_loop().create_task(self._end_all(trip.reason))
+        self.hooks.on_session(session)
+
+    def _end(self, attempt: Attempt, session: Session, trip: breaker.Trip | None, new: NewAttempt | None) -> bool:
+        use = spent(session, attempt, self.ceilings)
+        then = Consequences(
+            halt=trip.reason if trip is not None and trip.kind == "stop" else None,
+            pause=trip.reason if trip is not None and trip.kind == "pause" else None,
+            replacement=new,
+        )
+        end = functools.partial(
+            self.ledger.end,
             attempt.campaign,
             attempt.id,
             session.outcome,
             session.reason,
             self.clock.utc(),
-            connected=any(event.kind in CONNECTED for event in session.timeline),
-            seconds=seconds,
-            cost=price.of(seconds) if dialled else 0.0,
+            connected=use.connected,
+            seconds=use.seconds,
+            cost=use.cost,
         )
-        if first:
-            self._react(attempt, session)
-            self.hooks.on_session(session)
-        else:
-            log.error("attempt %s had ended before as something else than %s", attempt.id, session.outcome)
+        try:
+            return end(then=then)
+        except RunError as error:  # the replacement is there already; the ending counts all the same
+            log.error("attempt %s: %s", attempt.id, error)
+            return end(then=replace(then, replacement=None))
 
-    def _react(self, attempt: Attempt, session: Session) -> None:
-        now = self.clock.utc()
-        failed = session.outcome is Outcome.NET_FAIL
-        recent = self.ledger.recent(attempt.campaign, attempt.entry, breaker.IN_A_ROW) if failed else ()
-        trip = breaker.trip(session, recent)
-        if trip is not None and trip.kind == "stop":
-            self.ledger.want(attempt.campaign, Wanted.PAUSED, trip.reason, now)
-            asyncio.get_running_loop().create_task(self._end_all(trip.reason))
-        elif trip is not None:
-            self.ledger.pause(attempt.campaign, attempt.entry, trip.reason, now)
-        if trip is not None:
-            self._tell(trip.reason)
-        new = self.hooks.replacement(replace(attempt, outcome=session.outcome))
-        if new is not None:
-            self.ledger.add(self.lease, [new])
+    def _trip(self, session: Session) -> breaker.Trip | None:
+        recent = [str(session.outcome)]
+        if session.outcome is Outcome.NET_FAIL:
+            recent += self.ledger.recent(self.lease.campaign, session.attempt.entry, breaker.IN_A_ROW - 1)
+        return breaker.trip(session, recent)
+
+    def _replacement(self, lost: Attempt) -> NewAttempt | None:
+        try:
+            return self.hooks.replacement(lost)
+        except InputError as error:
+            self._tell(f"{lost.id} is not replaced: {error}")
+            return None
+
+    def _replace(self, new: NewAttempt | None) -> None:
+        try:
+            if new is not None:
+                self.ledger.add(self.lease, [new])
+        except RunError as error:  # it is there already: the ledger's answer was lost before
+            log.info("%s", error)
 
     # ---- the crew
 
     async def _crew(self) -> Crew | None:
         if self._room.crew is not None and self._room.crew.whole:
             return self._room.crew
-        first = self._room.stack is None
         if self._running:
             return None  # what was handed out ends by itself; only then a new crew
         await self._send_home()
         stack = self.hooks.crew()
         try:
             self._room = _Room(stack, await stack.__aenter__(), self.clock.monotonic())
+            self._had_crew = True
         except (ShopperError, OSError, TimeoutError) as error:
-            if first:
+            if not self._had_crew:
                 raise
             self._tell(f"no crew yet: {error}")
         return self._room.crew
@@ -314,7 +397,7 @@ class Dispatcher:
 
     async def _end_all(self, reason: str) -> None:
         if self._room.crew is not None:
-            await self._room.crew.hang_up(reason)
+            await self._room.crew.hang_up(reason, {job.attempt.id for _, job in self._running.values()})
 
     async def _hang_up(self, reason: str) -> None:
         """Ends what is under way and writes down how it ended."""
@@ -345,6 +428,12 @@ class Dispatcher:
             sentence = f"this machine's clock was set by {step:+.1f} s"
             self.ledger.note(self.lease.campaign, "clock", sentence, now)
             self._tell(sentence)
+
+    def _tell_wait(self, why: str) -> None:
+        """Tells once what holds up an attempt while nothing of ours is under way."""
+        if not self._running and why != self._waiting:
+            self._waiting = why
+            self.hooks.on_trouble(f"waiting: {why}")
 
     def _tell(self, sentence: str) -> None:
         if sentence != self._trouble:

@@ -107,7 +107,6 @@ class Inputs:
         version: str,
         switches: tuple[Path, ...],
         evidence: str | None,
-        epoch: int,
     ) -> Assignment:
         """Returns all that a worker needs to carry out one attempt."""
         script = self.scripts[attempt.scenario]
@@ -130,7 +129,6 @@ class Inputs:
             version=version,
             switches=switches,
             evidence=evidence,
-            epoch=epoch,
         )
 
 

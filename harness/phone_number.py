@@ -60,6 +60,18 @@ def normal(number: str) -> str:
     return re.sub(r"^(\+86|0086)?0*", "", plain(number))
 
 
+def permits(written: str, dialled: str) -> bool:
+    """Says whether ``dialled`` is the number that somebody has ``written`` into an authorisation.
+
+    One that was written with its area code is not dialled without the 0 before it: the exchange would take the first
+    digits of the area code for the number of somebody next door.
+    """
+    national = re.compile(r"\+86|0")
+    return normal(dialled) == normal(written) and bool(
+        national.match(plain(dialled)) or not national.match(plain(written))
+    )
+
+
 def never_dialled(number: str) -> bool:
     """Says whether ``number``, in any spelling, reaches a number that must never be dialled."""
     digits = re.sub(r"[^0-9+]", "", plain(number))

@@ -11,7 +11,7 @@ from datetime import datetime
 from urllib.parse import SplitResult, urlsplit
 
 from harness.authorisation import Authorisation
-from harness.phone_number import never_dialled, normal, plain, refused_kind
+from harness.phone_number import never_dialled, normal, permits, plain, refused_kind
 from harness.refusal import Refusal, insist
 from probes.address import host_of, is_loopback
 
@@ -150,7 +150,7 @@ def unnamed_number(uri: str, signed: Authorisation) -> Refusal | None:
             f"{_short(uri)} names no telephone number, so no authorisation can cover it.",
             f"{_short(uri)} 不含电话号码，任何授权都不能覆盖。",
         )
-    if normal(user) in {normal(number) for number in signed.numbers}:
+    if any(permits(number, user) for number in signed.numbers):
         return None
     return Refusal.of(
         f"Number {plain(uri)} is not in the authorisation of {signed.client}.",
@@ -287,6 +287,8 @@ def _covers(entry: str, url: SplitResult) -> bool:
         return False
     if (given.port or _PORTS[given.scheme]) != (url.port or _PORTS[url.scheme]):
         return False
+    if given.query:  # on a host that many share, the query says whose chat it is
+        return (given.path, given.query) == (url.path, url.query)
     prefix = given.path.rstrip("/")
     return url.path == prefix or url.path.startswith(prefix + "/") or not prefix
 

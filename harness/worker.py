@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -18,6 +18,7 @@ from distributed import MultiLock, get_worker
 from distributed.diagnostics.plugin import WorkerPlugin
 
 from harness import kill_switch
+from probes.clock import Clock
 from probes.equipment import Equipment
 from probes.probe import Assignment, run, without_probing
 from probes.session import Outcome, Session
@@ -28,7 +29,7 @@ from scenarios.errors import FolderUnwritable, HarnessFault, ShopperError
 TOPIC = "shopper-state"
 SESSION_FILE = "session.json"
 LATE_FILE = "session.late.json"
-Lease = tuple[str, int]  # a run and the epoch of whoever runs it
+Key = tuple[str, str]  # run and attempt
 T = TypeVar("T")
 
 
@@ -37,12 +38,12 @@ class ProbingProcess:
 
     _one: ClassVar[ProbingProcess | None] = None
     _lock: ClassVar[threading.Lock] = threading.Lock()
+    _stopped: ClassVar[dict[Key, str]] = {}  # known before the first attempt comes: it may be on its way
 
     def __init__(self, cache: Path) -> None:
         self.loop = asyncio.new_event_loop()
         self.equipment = Equipment(cache)
-        self._under_way: dict[asyncio.Task[Session], Lease] = {}
-        self._stopped: dict[Lease, str] = {}
+        self._under_way: dict[asyncio.Task[Session], Key] = {}
         self._thread = threading.Thread(target=self.loop.run_forever, name="probing", daemon=True)
         self._thread.start()
 
@@ -55,12 +56,13 @@ class ProbingProcess:
             return cls._one
 
     @classmethod
-    def hang_up(cls, lease: Lease, reason: str) -> None:
-        """Ends every session of ``lease`` in this process, and lets none begin any more."""
+    def hang_up(cls, keys: Collection[Key], reason: str) -> None:
+        """Ends these attempts if they are in this process, and lets none of them begin any more."""
         with cls._lock:
+            cls._stopped |= dict.fromkeys(keys, reason)
             one = cls._one
         if one is not None:
-            one.loop.call_soon_threadsafe(one._hang_up, lease, reason)
+            one.loop.call_soon_threadsafe(one._hang_up, keys, reason)
 
     @classmethod
     def close(cls) -> None:
@@ -77,12 +79,12 @@ class ProbingProcess:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result()
 
     async def probe(self, job: Assignment, tell: Callable[[str], None]) -> Session:
-        """Carries out one attempt until it ends, its lease is stopped, or a kill switch is pulled."""
-        lease = (job.attempt.run, job.epoch)
-        if (reason := self._stopped.get(lease)) is not None:
+        """Carries out one attempt until it ends, is stopped, or a kill switch is pulled."""
+        key = (job.attempt.run, job.attempt.id)
+        if (reason := self._stopped.get(key)) is not None:
             return without_probing(job, Outcome.BLOCKED, reason)
         task = asyncio.create_task(run(job, self.equipment, tell))
-        self._under_way[task] = lease
+        self._under_way[task] = key
         watch = asyncio.create_task(kill_switch.wait(job.switches))
         try:
             await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
@@ -93,9 +95,8 @@ class ProbingProcess:
             watch.cancel()
             self._under_way.pop(task, None)
 
-    def _hang_up(self, lease: Lease, reason: str) -> None:
-        self._stopped[lease] = reason
-        for task in [task for task, whose in self._under_way.items() if whose == lease]:
+    def _hang_up(self, keys: Collection[Key], reason: str) -> None:
+        for task in [task for task, key in self._under_way.items() if key in keys]:
             self._cut(task, reason)
 
     def _cut(self, task: asyncio.Task[Session], reason: str) -> None:
@@ -120,6 +121,7 @@ class CloseEquipment(WorkerPlugin):  # type: ignore[misc]
         if self.ours and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def teardown(self, worker: Any) -> None:
         """Called by Dask when the worker stops."""
@@ -143,6 +145,9 @@ def carry_out(job: Assignment, cache: Path) -> Session:
         return without_probing(
             job, Outcome.INVALID, f"nothing was dialled: {job.folder} cannot be made: {error.strerror}"
         )
+    if job.not_after is not None and Clock().utc() > job.not_after:
+        late = "no worker was free in time after its claim (or the worker's clock is ahead): it was not dialled"
+        return without_probing(job, Outcome.MISSED, late)
 
     def tell(state: str) -> None:
         worker.log_event(TOPIC, {"attempt": job.attempt.id, "state": state})
@@ -176,9 +181,9 @@ def _first(job: Assignment) -> bool:
     return got
 
 
-def hang_up(lease: Lease, reason: str) -> None:
-    """Ends what this process has under way for ``lease``; broadcast to all workers when a run is stopped."""
-    ProbingProcess.hang_up(lease, reason)
+def hang_up(run: str, attempts: Collection[str], reason: str) -> None:
+    """Ends these attempts of ``run``; broadcast to all workers when somebody stops them."""
+    ProbingProcess.hang_up({(run, attempt) for attempt in attempts}, reason)
 
 
 def write_session(folder: Path, session: Session) -> Path:

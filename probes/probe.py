@@ -7,6 +7,7 @@ import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -39,7 +40,7 @@ class Assignment:
     version: str
     switches: tuple[Path, ...] = ()  # kill switches: nothing is dialled, and we hang up, once one of them is there
     evidence: str | None = None  # where the session's files are copied to, besides its folder
-    epoch: int = 0  # the lease under which it was claimed
+    not_after: datetime | None = None  # it is not begun later: the policy was asked at its claim
 
 
 async def run(job: Assignment, equipment: Equipment, on_state: Callable[[State], None] = lambda _s: None) -> Session:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -80,7 +81,10 @@ class PatientCrew:
             session.timeline.append(Event(kind=kind, t=t, method="callback"))
         return session
 
-    async def hang_up(self, reason: str) -> None:
+    async def obstacle(self) -> None:
+        return None
+
+    async def hang_up(self, reason: str, attempts: Collection[str]) -> None:
         raise AssertionError(f"nothing is to be hung up: {reason}")
 
 
@@ -194,7 +198,10 @@ def test_two_campaigns_on_one_ledger_share_a_line(tmp_path: Path) -> None:
             session.attempt = job.attempt
             return session
 
-        async def hang_up(self, reason: str) -> None:
+        async def obstacle(self) -> None:
+            return None
+
+        async def hang_up(self, reason: str, attempts: Collection[str]) -> None:
             raise AssertionError(reason)
 
     def hire(work: Campaign) -> None:

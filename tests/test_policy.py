@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.authorisation import Authorisation, load_authorisation
-from harness.phone_number import NEVER, never_dialled, normal
+from harness.phone_number import NEVER, never_dialled, normal, permits
 from harness.policy import check_call, check_chat
 from scenarios.errors import AuthorisationError, PolicyRefused
 
@@ -257,3 +257,23 @@ def test_one_number_has_one_normal_form():
     spellings = ("02112345678", "021-1234 5678", "+86 21 12345678", "0086(21)12345678", "０２１１２３４５６７８")
     assert {normal(number) for number in spellings} == {"2112345678"}
     assert normal("95588") != normal("01095588")
+
+
+@pytest.mark.parametrize("dialled", ["02161234567", "+862161234567", "00862161234567", "021-6123 4567"])
+def test_a_number_with_its_area_code_in_every_spelling(dialled: str) -> None:
+    assert permits("021-61234567", dialled)
+    assert permits("+86 21 6123 4567", dialled)
+
+
+@pytest.mark.parametrize(("written", "dialled"), [("021-61234567", "2161234567"), ("+862161234567", "2161234567")])
+def test_an_area_code_without_its_zero_is_somebody_next_door(written: str, dialled: str) -> None:
+    assert not permits(written, dialled)
+    assert permits("95001", "95001")
+
+
+def test_a_url_with_a_query_is_that_very_url(signed: Authorisation) -> None:
+    page = "https://saas.example.com/chat.html"
+    one = signed.model_copy(update={"urls": (f"{page}?id=BANK",)})
+    assert chat(f"{page}?id=BANK", one)
+    for other in ("?id=OTHER", "", "?id=BANK&id=OTHER", "/x?id=BANK"):
+        assert not chat(page + other, one)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -34,7 +34,11 @@ class InstantCrew:
         session.timeline.extend(Event(kind=kind, t=0.0, method="callback") for kind in ("dialled", "connected"))
         return session
 
-    async def hang_up(self, reason: str) -> None:
+    async def obstacle(self) -> str | None:
+        """Nothing is in the way."""
+        return None
+
+    async def hang_up(self, reason: str, attempts: Collection[str]) -> None:
         """Nothing is under way."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta, timezone
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, bindparam, func, or_, select
+from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, func, or_, select
 
 from harness.ledger.rows import Attempt, Ceilings, Price, Spent, State, Wait
 from harness.ledger.tables import Moment, spent
@@ -21,9 +21,18 @@ _ADDRESS: BindParameter[str] = bindparam("address")
 _SINCE: BindParameter[datetime] = bindparam("since", type_=Moment)
 _NOW: BindParameter[datetime] = bindparam("now", type_=Moment)
 _MOST: BindParameter[int] = bindparam("most")
+_FREE: BindParameter[datetime] = bindparam("free", type_=Moment)
+_CAMPAIGN: BindParameter[str] = bindparam("campaign")
+GRACE = timedelta(minutes=5)  # of another campaign's attempt whose runner may be dead: its session cannot last so long
 _BUSY = select(
     a.c.campaign, a.c.client, a.c.channel, a.c.address, a.c.trunk, a.c.state, a.c.busy_until, a.c.session_s
-).where(a.c.busy_until.is_not(None), or_(a.c.state != State.ENDED, a.c.busy_until > _NOW))
+).where(
+    a.c.busy_until.is_not(None),
+    or_(
+        a.c.busy_until > _NOW,
+        and_(a.c.state != State.ENDED, or_(a.c.campaign == _CAMPAIGN, a.c.busy_until > _FREE)),
+    ),
+)
 _LAST_START = select(func.max(a.c.claimed)).where(a.c.address == _ADDRESS)
 _STARTS = select(a.c.claimed).where(a.c.client == _CLIENT, a.c.claimed >= _SINCE)
 _COUNT = select(func.count()).select_from(_STARTS.subquery())
@@ -35,7 +44,7 @@ def reached(
     connection: Connection, attempt: Attempt, client: str, now: datetime, limits: Ceilings
 ) -> Wait | Spent | None:
     """Returns the ceiling that ``attempt`` would exceed if it were claimed at ``now``, or None."""
-    busy = connection.execute(_BUSY, {"now": now}).fetchall()
+    busy = connection.execute(_BUSY, {"now": now, "free": now - GRACE, "campaign": attempt.campaign}).fetchall()
     return (
         _at_once(busy, attempt, client, limits)
         or _gap(connection, attempt, now, limits)

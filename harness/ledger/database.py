@@ -17,8 +17,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 
 from scenarios.errors import LedgerUnavailable, RunError
 
-WAIT_MS = 20_000  # for another process's transaction
+WAIT_MS = 10_000  # for another process's transaction
 CONNECT_S = 3  # for a PostgreSQL server to answer
+SILENCE_MS = 10_000  # of a PostgreSQL server or the network to it, or of whoever holds a lock: then it is unavailable
 ONE_AT_A_TIME = 7_214_001  # the advisory lock of whoever claims or migrates
 
 
@@ -90,6 +91,19 @@ class Database:
         self.engine.dispose()
 
 
+# The server lets go of a client that vanished in the middle of a transaction: others wait for its locks.
+_POSTGRESQL = {
+    "synchronous_commit": "on",
+    "plan_cache_mode": "force_custom_plan",
+    "lock_timeout": SILENCE_MS,
+    "statement_timeout": 3 * SILENCE_MS,
+    "idle_in_transaction_session_timeout": SILENCE_MS,
+    "tcp_keepalives_idle": 5,
+    "tcp_keepalives_interval": 2,
+    "tcp_keepalives_count": 3,
+}
+
+
 def _options(kind: str) -> dict[str, Any]:
     if kind == "sqlite":
         return {"connect_args": {"timeout": WAIT_MS / 1000}}
@@ -98,7 +112,11 @@ def _options(kind: str) -> dict[str, Any]:
         # A plan made once for any moment reads all rows: what is due by now are few, and only the value says so.
         "connect_args": {
             "connect_timeout": CONNECT_S,
-            "options": "-c synchronous_commit=on -c plan_cache_mode=force_custom_plan",
+            "tcp_user_timeout": SILENCE_MS,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "options": " ".join(f"-c {key}={value}" for key, value in _POSTGRESQL.items()),
         },
     }
 

@@ -30,11 +30,13 @@ from harness.ledger import tables as t
 from harness.ledger.database import Database
 from harness.ledger.migration import migrate
 from harness.ledger.rows import (
+    NONE,
     Attempt,
     Campaign,
     Ceilings,
     Claim,
     Claimed,
+    Consequences,
     Deviation,
     Lease,
     Look,
@@ -221,8 +223,9 @@ class Ledger:
         connected: bool = False,
         seconds: float = 0.0,
         cost: float = 0.0,
+        then: Consequences = NONE,
     ) -> bool:
-        """Ends an attempt that has not ended; False if it had: the first outcome stands."""
+        """Ends an attempt that has not ended, and brings about what follows; False if it had: the first stands."""
         a = t.attempts.c
         change = update(t.attempts).where(a.campaign == campaign, a.id == attempt, a.state != State.ENDED)
         values: dict[str, Any] = {
@@ -235,9 +238,30 @@ class Ledger:
         with self._database.transaction(alone=True) as connection:
             if connection.execute(change.values(**values)).rowcount != 1:
                 return False
+            whole = _campaign(connection, campaign)
             if seconds or cost:
-                _spend(connection, _campaign(connection, campaign).client, seconds, cost)
+                _spend(connection, whole.client, seconds, cost)
+            if then.halt is not None and whole.wanted not in FOR_GOOD:
+                connection.execute(_of(t.campaigns, campaign, "id").values(wanted=Wanted.PAUSED, why=then.halt))
+                _note(connection, campaign, str(Wanted.PAUSED), then.halt, now)
+            if then.pause is not None:
+                entry = connection.scalar(select(a.entry).where(a.campaign == campaign, a.id == attempt))
+                _pause(connection, campaign, entry, then.pause, now)
+            if then.replacement is not None:
+                _add(connection, campaign, whole.client, [then.replacement])
         return True
+
+    def attempt(self, campaign: str, attempt: str) -> Attempt | None:
+        """Returns one attempt, or None."""
+        with self._database.reading() as connection:
+            row = connection.execute(_ATTEMPT, {"campaign": campaign, "attempt": attempt}).first()
+        return None if row is None else _as_attempt(row)
+
+    def scenarios(self, campaign: str) -> list[str]:
+        """Returns the scenarios of all its attempts, those of withdrawn ones too."""
+        a = t.attempts.c
+        with self._database.reading() as connection:
+            return list(connection.scalars(select(a.scenario).where(a.campaign == campaign).distinct()))
 
     def miss(self, lease: Lease, now: datetime) -> list[Attempt]:
         """Ends every due attempt whose ``until`` has passed as MISSED and returns those."""
@@ -270,9 +294,7 @@ class Ledger:
     def pause(self, campaign: str, entry: str | None, reason: str, now: datetime) -> None:
         """Pauses an entry, or all of them."""
         with self._database.transaction() as connection:
-            row = {"campaign": campaign, "entry": entry, "since": now, "reason": reason}
-            connection.execute(insert(t.pauses).values(**row))
-            _note(connection, campaign, "pause", f"{entry or 'everything'}: {reason}", now)
+            _pause(connection, campaign, entry, reason, now)
 
     def lift(self, campaign: str, entry: str | None, by: str, now: datetime) -> None:
         """Lifts a pause; entry None lifts every pause of the campaign."""
@@ -403,6 +425,12 @@ def _add(connection: Connection, campaign: str, client: str, attempts: Sequence[
 
 def _pauses(connection: Connection, campaign: str) -> list[Pause]:
     return [Pause(*row) for row in connection.execute(_PAUSES, {"campaign": campaign})]
+
+
+def _pause(connection: Connection, campaign: str, entry: str | None, reason: str, now: datetime) -> None:
+    row = {"campaign": campaign, "entry": entry, "since": now, "reason": reason}
+    connection.execute(insert(t.pauses).values(**row))
+    _note(connection, campaign, "pause", f"{entry or 'everything'}: {reason}", now)
 
 
 def _spend(connection: Connection, client: str, seconds: float, cost: float) -> None:

@@ -92,6 +92,18 @@ class Campaign(NewCampaign):
 
 
 @dataclass(frozen=True)
+class Consequences:
+    """What an ending brings about, in the same transaction: a crash between the two would forget it."""
+
+    halt: str | None = None  # pauses the whole campaign, for this reason
+    pause: str | None = None  # pauses the attempt's entry, for this reason
+    replacement: NewAttempt | None = None
+
+
+NONE = Consequences()
+
+
+@dataclass(frozen=True)
 class Look:
     """A campaign at one moment, and what its due attempts ask for."""
 
