@@ -261,6 +261,7 @@ def test_a_worker_that_is_killed_in_mid_call_leaves_one_lost_attempt(site: Site)
     assert len(site.dialled()) == before + 1
 
 
+@pytest.mark.soak
 def test_the_kill_switch_of_the_runner_ends_calls_on_machines_that_cannot_see_it(site: Site) -> None:
     before = len(site.dialled())
     folder = site.campaign("stopped", calls(2))
@@ -281,6 +282,7 @@ def test_the_kill_switch_of_the_runner_ends_calls_on_machines_that_cannot_see_it
     assert "begin campaigns with --evidence" in " ".join(doubts)  # for the recordings stayed where they were made
 
 
+@pytest.mark.soak
 def test_a_worker_outlives_its_runner_and_the_next_one_gets_the_session_from_the_bucket(site: Site) -> None:
     before = len(site.dialled())
     folder = site.campaign("orphan", chats(1))
@@ -338,6 +340,7 @@ def test_an_attempt_that_no_worker_can_carry_out_is_told_before_anything_is_dial
     assert len(site.dialled()) == before
 
 
+@pytest.mark.soak
 def test_a_worker_that_is_retired_in_mid_call_does_not_hand_its_call_to_the_other(site: Site) -> None:
     before = len(site.dialled())
     folder = site.campaign("retired", calls(1))
@@ -361,6 +364,7 @@ def test_a_worker_that_is_retired_in_mid_call_does_not_hand_its_call_to_the_othe
     assert len(site.dialled()) == before + 1
 
 
+@pytest.mark.soak
 def test_a_scheduler_that_is_killed_takes_its_workers_along_and_they_hang_up(site: Site) -> None:
     before = len(site.dialled())
     folder = site.campaign("no-scheduler", calls(1))
