@@ -38,6 +38,8 @@ def live_through(work: Campaign, crew: PatientCrew, away: Callable[[], None], ba
 
     async def outage() -> None:
         await asyncio.sleep(AWAY_FROM_S)
+        while not crew.busy:  # noqa: ASYNC110 - a session that ends while nothing can be written
+            await asyncio.sleep(1)
         away()
         gone.append(clock.utc())
         await asyncio.sleep(AWAY_UNTIL_S - AWAY_FROM_S)
