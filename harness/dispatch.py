@@ -223,8 +223,7 @@ class Dispatcher:
         if crew is None:
             return [self.rhythm.retry_s]
         if (missing := await crew.obstacle()) is not None:
-            self._tell(missing)
-            return [self.rhythm.retry_s]
+            raise LedgerUnavailable(f"{missing}; nothing is dialled meanwhile")
         waits, full = [], set[str]()
         for attempt in due:
             if attempt.due > now or attempt.address in full:
@@ -382,7 +381,7 @@ class Dispatcher:
         except (ShopperError, OSError, TimeoutError) as error:
             if not self._had_crew:
                 raise
-            self._tell(f"no crew yet: {error}")
+            raise LedgerUnavailable(f"no crew yet: {error}") from error
         return self._room.crew
 
     async def _maybe_send_home(self, soonest: datetime, now: datetime) -> None:

@@ -93,7 +93,7 @@ class ToolMissing(ShopperError):
 
 
 class LedgerUnavailable(ShopperError):
-    """The ledger's database cannot be reached or written at the moment; nothing is dialled until it can."""
+    """The ledger, the disk of the sessions or the crew is away at the moment; nothing is dialled until it is back."""
 
 
 class EvidenceUnavailable(ShopperError):
