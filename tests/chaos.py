@@ -95,7 +95,7 @@ class Chaos:
             "name": "chaos",
             "seed": self.seed,
             "attempts": rows,
-            "limits": {"queue_s": 60, "session_s": 90},
+            "limits": {"queue_s": 45, "session_s": 70},
         }
         write_yaml(
             self.folder / "audit" / "plan.yaml", plan | {"at_once": {"voice": self.at_once, "chat": self.at_once}}

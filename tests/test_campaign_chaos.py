@@ -17,7 +17,7 @@ from harness.ledger.rows import State
 from probes.session import Outcome
 from tests.chaos import Chaos
 
-SHORT = {"voice": 6, "chats": 18, "at_once": 2, "kills": 6, "rest_s": 8.0, "seed": 11, "limit_s": 200.0}
+SHORT = {"voice": 3, "chats": 17, "at_once": 3, "kills": 6, "rest_s": 6.0, "seed": 11, "limit_s": 220.0}
 LONG = {"voice": 60, "chats": 140, "at_once": 3, "kills": 50, "rest_s": 22.0, "seed": 12, "limit_s": 2400.0}
 
 
