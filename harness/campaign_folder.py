@@ -219,6 +219,7 @@ class CampaignFolder:
             ledger.close()
         info = self.run.info()
         write(self.run.path / f"plan.{old[:12]}.yaml", self.run.plan.read_bytes())
+        write(self.run.path / f"target.{info.target_sha256[:12]}.yaml", self.run.target.read_bytes())
         write_inputs(self.run, inputs, info.id, info.created_utc, len(rows) + len(new), sandbox=info.sandbox)
         return deviation, len(due), len(new)
 

@@ -86,10 +86,10 @@ class Hooks:
     permit: Callable[[Assignment, datetime], None]  # raises PolicyRefused
     crew: Callable[[], AbstractAsyncContextManager[Crew]]
     fetch: Callable[[Assignment], Awaitable[bool]]  # gets a session's files from the evidence store, if it has them
-    obstacle: Callable[[], str | None] = lambda: None  # why no session could be written now, in one sentence
-    replacement: Callable[[Attempt], NewAttempt | None] = lambda _attempt: None
-    on_session: Callable[[Session], None] = lambda _session: None
-    on_trouble: Callable[[str], None] = lambda _sentence: None
+    obstacle: Callable[[], str | None]  # why no session could be written now, in one sentence
+    replacement: Callable[[Attempt], NewAttempt | None]
+    on_session: Callable[[Session], None]
+    on_trouble: Callable[[str], None]
 
 
 @dataclass

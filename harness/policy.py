@@ -71,24 +71,6 @@ def check_trunk(uri: str, authorisation: Authorisation | None, now: datetime) ->
     insist(unnamed_host(uri, signed))
 
 
-def check_identity(account_uri: str | None, authorisation: Authorisation | None, now: datetime) -> None:
-    """Lets a line that leaves this machine call under its account's name, or refuses it.
-
-    The name is the account's and nothing else: there is no setting for another From or P-Asserted-Identity.
-
-    Args:
-        account_uri: ``sip:USER@HOST``; None where the line names no account.
-        authorisation: the client's permission.
-        now: an aware datetime.
-
-    Raises:
-        PolicyRefused: one sentence that says why, and the cure.
-    """
-    signed = _given(account_uri or "a line without an account", authorisation)
-    insist(signed.unsigned(now) or signed.out_of_date(now))
-    insist(not_ours(account_uri, signed))
-
-
 def check_chat(url: str, authorisation: Authorisation | None, now: datetime) -> None:
     """Lets a chat page or interface be opened, or refuses it.
 

@@ -11,7 +11,8 @@ import pytest
 from harness.authorisation import Authorisation, Ceilings, Price, RecordingTerms, load_authorisation
 from harness.hours import Calendar, Hours
 from harness.permission import examine, permit
-from harness.policy import check_chat, check_identity, check_trunk
+from harness.policy import check_chat, check_trunk, not_ours
+from harness.refusal import insist
 from probes.target import Target
 from scenarios.catalogue import load as load_scenario
 from scenarios.errors import AuthorisationError, PolicyRefused
@@ -137,20 +138,20 @@ def test_nobody_calls_under_a_name_that_is_not_the_evaluators(account: str | Non
     target = Target.model_validate({"format": 1, "name": "x", "lines": {"hotline": line}})
     scenario = load_scenario("S01").scenario
     if allowed:
-        check_identity(account, signed(), OPEN)
+        insist(not_ours(account, signed()))
         permit(target, Path(), "voice", "hotline", scenario, signed(), OPEN)
         return
     with pytest.raises(PolicyRefused):
-        check_identity(account, signed(), OPEN)
+        insist(not_ours(account, signed()))
     with pytest.raises(PolicyRefused):
         permit(target, Path(), "voice", "hotline", scenario, signed(), OPEN)
 
 
 def test_an_identity_may_name_its_host() -> None:
     terms = signed(identities=["audit@pbx.example.com"])
-    check_identity("sip:audit@pbx.example.com", terms, OPEN)
+    insist(not_ours("sip:audit@pbx.example.com", terms))
     with pytest.raises(PolicyRefused):
-        check_identity("sip:audit@sip.example.com", terms, OPEN)
+        insist(not_ours("sip:audit@sip.example.com", terms))
 
 
 def test_a_registrar_elsewhere_takes_the_call_off_this_machine() -> None:

@@ -65,6 +65,9 @@ def test_a_changed_number_is_not_dialled_until_somebody_signs(place: CampaignFol
     assert "campaign deviate" in str(refused.value)
     asyncio.run(place.deviate("组长", "号码有误", Clock()))
     place.check_unchanged(place.inputs(), ledger, record)
+    [kept] = place.run.path.glob("target.*.yaml")
+    assert kept != place.run.target
+    assert "95001" in kept.read_text(encoding="utf-8")
     due = {row.address for row in ledger.attempts(record.campaign) if row.state is State.DUE}
     assert due == {"sip:95002@127.0.0.1:5999"}
     with pytest.raises(InputError, match="plan and target are unchanged"):

@@ -19,6 +19,7 @@ from scoring.power import (
     n_for_power,
 )
 from scoring.statistics import Rate, Verdict, three_way
+from tests.test_statistics import GOLDEN
 
 NINETY, EIGHTY = Fraction(9, 10), Fraction(4, 5)
 
@@ -64,16 +65,7 @@ def test_n_for_a_half_width(half_width, at_ninety, at_eighty):
 
 @pytest.mark.parametrize(
     ("n", "ninety", "eighty"),
-    [
-        (20, (None, 5), (0, 8)),
-        (30, (0, 7), (2, 11)),
-        (50, (1, 10), (5, 16)),
-        (100, (4, 16), (13, 28)),
-        (200, (12, 28), (30, 50)),
-        (300, (21, 40), (48, 73)),
-        (500, (38, 62), (84, 116)),
-        (1000, (84, 117), (178, 222)),
-    ],
+    GOLDEN,
 )
 def test_failures_that_pass_and_that_fail(n, ninety, eighty):
     for target, golden in ((NINETY, ninety), (EIGHTY, eighty)):
