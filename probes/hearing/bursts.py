@@ -106,7 +106,12 @@ class Bursts:
         return found if burst is None else [*found, burst]
 
     def _hear(self, frames: list[_Frame]) -> list[Burst]:
-        found = []
+        found: list[Burst] = []
+        if self.open is None and not any(frame.label >= 0 for frame in frames):
+            last = [frame.label for frame in list(self._past)[-4:]]
+            if max(last, default=-1) < 0:
+                self._past.extend(frames)
+                return found  # nothing to vote on
         for frame in frames:
             self._past.append(frame)
             vote = self._vote()
@@ -127,22 +132,30 @@ class Bursts:
         shaped = frames * _HANN
         total = np.einsum("nt,nt->n", shaped, shaped)
         level = 10 * np.log10(total / _SCALE + 1e-12)
-        if level.max() < _FLOOR_DBFS:
-            return [_Frame(self._middle(first + i), -1, 0.0, float(quiet), _NOTHING) for i, quiet in enumerate(level)]
-        every = np.add.reduceat((shaped @ _PROJECT) ** 2, _FIRST, axis=1)
-        power = np.concatenate((every[:, :3].max(axis=1, keepdims=True), every[:, 3:]), axis=1)
+        levels = level.tolist()
+        if max(levels) < _FLOOR_DBFS:
+            return [_Frame(self._middle(first + i), -1, 0.0, quiet, _NOTHING) for i, quiet in enumerate(levels)]
+        waves = shaped @ _PROJECT
+        waves *= waves
+        every = np.add.reduceat(waves, _FIRST, axis=1)
+        power = every[:, 2:]
+        np.maximum(power[:, 0], every[:, 0], out=power[:, 0])
+        np.maximum(power[:, 0], every[:, 1], out=power[:, 0])
         share = power / (total[:, None] + 1e3)
-        parts = ((shaped @ _PARTS) ** 2).reshape(len(frames), -1, 2, 2).sum(axis=3)  # (n, pairs, member)
-        share[:, _SINGLE:][parts.min(axis=2) < 0.15 * parts.max(axis=2)] = 0  # both members must be there
-        single, pair = share[:, :_SINGLE].argmax(axis=1), share[:, _SINGLE:].argmax(axis=1) + _SINGLE
-        row = np.arange(len(frames))
-        best = np.where(share[row, pair] > share[row, single] + _PAIR_GAIN, pair, single)
-        purity = share[row, best]
-        label = np.where((purity > _PURITY) & (level > _FLOOR_DBFS), best, -1)
-        middle = self._origin + ((first + row) * _HOP + _WINDOW / 2) / RATE
+        purest = share.max(axis=1)
+        if purest.max() <= _PURITY:
+            best, purity = np.full(len(frames), -1), purest
+        else:
+            parts = ((shaped @ _PARTS) ** 2).reshape(len(frames), -1, 2, 2).sum(axis=3)  # (n, pairs, member)
+            share[:, _SINGLE:][parts.min(axis=2) < 0.15 * parts.max(axis=2)] = 0  # both members must be there
+            single, pair = share[:, :_SINGLE].argmax(axis=1), share[:, _SINGLE:].argmax(axis=1) + _SINGLE
+            row = np.arange(len(frames))
+            best = np.where(share[row, pair] > share[row, single] + _PAIR_GAIN, pair, single)
+            purity = share[row, best]
+            best = np.where((purity > _PURITY) & (level > _FLOOR_DBFS), best, -1)
         return [
-            _Frame(float(middle[i]), int(label[i]), float(purity[i]), float(level[i]), power[i])
-            for i in range(len(row))
+            _Frame(self._middle(first + i), label, pure, loud, power[i])
+            for i, (label, pure, loud) in enumerate(zip(best.tolist(), purity.tolist(), levels, strict=True))
         ]
 
     def _middle(self, index: int) -> float:

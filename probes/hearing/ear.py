@@ -7,6 +7,8 @@ standard error measured on synthesised calls (``harness/bench/hearing.py``).
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
 from probes.hearing.library import Library
@@ -22,15 +24,41 @@ from probes.target import Prompt
 
 __all__ = ["Ear", "EarSettings"]
 
-_CHUNK = 640  # samples worked on at once
+_CHUNK = 1536  # samples worked on at once: six steps of the voice detector
 _TOLERATED_S = 0.04  # blocks may come so much early or late without a gap being meant
+
+
+class Recognises(Protocol):
+    """What tells recordings: :class:`probes.hearing.prompts.Prompts`, or one that knows them beforehand."""
+
+    @property
+    def playing_since(self) -> float | None:
+        """Session time at which the recording that is being played began."""
+
+    @property
+    def pending_since(self) -> float | None:
+        """Session time since when a recording may be playing that is not certain yet."""
+
+    def push(self, pcm: Pcm, *, speaking: bool) -> list[Event]:
+        """Takes the next samples; returns ``prompt`` and ``prompt_end`` events."""
+
+    def finish(self) -> list[Event]:
+        """Ends the call."""
 
 
 class Ear:
     """Hears one call."""
 
-    def __init__(self, prompts: list[tuple[Prompt, Pcm]] | Library, settings: EarSettings | None = None) -> None:
+    def __init__(
+        self,
+        prompts: list[tuple[Prompt, Pcm]] | Library,
+        settings: EarSettings | None = None,
+        *,
+        recorded: Recognises | None = None,
+    ) -> None:
+        """Takes the recordings to be recognised; or ``recorded``, which knows already where they are."""
         self._library = prompts if isinstance(prompts, Library) else Library(prompts)
+        self._recorded = recorded
         self._settings = settings or EarSettings()
         self._rest: Pcm = np.zeros(0, np.int16)
         self._origin: float | None = None
@@ -79,7 +107,7 @@ class Ear:
         self._tones = Tones(t)
         self._voice = VoiceActivity(t)
         self._line = LineNoise(t)
-        self._prompts = Prompts(self._library, t)
+        self._prompts: Recognises = self._recorded or Prompts(self._library, t)
         self._music = Music(self._voice)
         self._turns = Turns(self._settings, self._voice)
         self._tone_end = t

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,15 +10,13 @@ from numpy.typing import NDArray
 from probes.hearing.wav import Pcm
 
 
-@cache
-def _places(count: int, window: int, hop: int) -> NDArray[np.intp]:
-    return np.arange(count)[:, None] * hop + np.arange(window)[None, :]
-
-
 def cut(samples: NDArray[Any], window: int, hop: int) -> NDArray[Any]:
     """Returns all whole frames of ``samples``, shape ``(n, window)``, one every ``hop`` samples."""
     count = max(0, (len(samples) - window) // hop + 1)
-    return samples[_places(count, window, hop)]
+    if not count:
+        return np.zeros((0, window), samples.dtype)
+    whole, item = np.ascontiguousarray(samples), samples.itemsize
+    return np.ndarray((count, window), whole.dtype, whole, strides=(hop * item, item)).copy()
 
 
 class Frames:

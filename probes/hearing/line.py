@@ -15,6 +15,7 @@ U_OPEN = 0.02  # standard uncertainty, s: one frame
 
 _FRAME = RATE // 50
 _DEAD = 3.0  # AC level (RMS) below which a frame holds nothing, not even noise
+_MEAN = np.full(_FRAME, 1 / _FRAME)
 _QUIET_FRAMES = 10  # dead frames before the step
 _OPEN_FRAMES = 8  # frames after it that are not dead
 
@@ -34,11 +35,12 @@ class LineNoise:
         heard = np.concatenate((self._rest, pcm))
         count = len(heard) // _FRAME
         self._rest = heard[count * _FRAME :]
-        levels = heard[: count * _FRAME].reshape(count, _FRAME).astype(np.float32).std(axis=1)
+        frames = heard[: count * _FRAME].reshape(count, _FRAME).astype(np.float64)
+        powers = np.einsum("nt,nt->n", frames, frames) / _FRAME - (frames @ _MEAN) ** 2
         events = []
-        for level in levels:
+        for power in powers.tolist():
             self._frames += 1
-            if level < _DEAD:
+            if power < _DEAD**2:
                 self._dead = 1 if self._open else self._dead + 1
                 self._open = 0
                 continue

@@ -48,7 +48,14 @@ class LowBand:
 def likeness(heard: Low, known: Low) -> NDArray[np.float64]:
     """Correlates ``heard`` (n samples) with ``known`` (n + k samples): one value in -1..1 for each of k + 1 shifts."""
     dot = np.correlate(known, heard, "valid").astype(np.float64)
-    power = np.concatenate(([0.0], np.cumsum(np.square(known, dtype=np.float64))))
-    under = power[len(heard) :] - power[: -len(heard)]
-    scale: NDArray[np.float64] = np.sqrt(float(heard @ heard) * np.maximum(under, 0)) + 1.0
-    return dot / scale
+    power = np.square(known, dtype=np.float64)
+    under = np.empty(len(dot))
+    under[0] = power[: len(heard)].sum()
+    np.subtract(power[len(heard) :], power[: len(dot) - 1], out=under[1:])
+    np.cumsum(under, out=under)
+    np.maximum(under, 0, out=under)
+    under *= float(heard @ heard)
+    np.sqrt(under, out=under)
+    under += 1.0
+    dot /= under
+    return dot

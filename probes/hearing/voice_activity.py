@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from probes.hearing.frames import Frames
 from probes.hearing.voice_network import CONTEXT, STEP, UNITS, Floats, voice_network
@@ -30,6 +29,7 @@ _DROP_DB, _DROP_STEPS = 10.0, 3
 _MEMORY = 47  # steps: 1.5 s
 _FINE = 64  # samples: 8 ms
 _FINE_S = _FINE / RATE
+_MEAN = np.full(STEP // _FINE, _FINE / STEP, np.float32)
 _FINE_KEPT = 640  # 5 s
 _AT_ONCE = 64 * STEP  # samples: more need more memory and are no cheaper
 
@@ -62,7 +62,7 @@ class VoiceActivity:
         self._frames = Frames(CONTEXT + STEP, STEP)
         self._frames.push(np.zeros(CONTEXT, np.int16))
         self._voices: deque[float] = deque(maxlen=_MEMORY)
-        self._levels = np.full(_MEMORY, -np.inf, np.float32)  # of the last steps
+        self._levels: list[float] = []  # of the last steps
         self._fine = np.zeros(0, np.float32)  # levels of the last 5 s, 8 ms each
         self._low_steps = self._silent_steps = 0
         self._memory = np.zeros((2, 1, UNITS), np.float32)  # the network's: its output, and what it carries on
@@ -92,23 +92,24 @@ class VoiceActivity:
         parts = sound[:, CONTEXT:].reshape(-1, _FINE)
         power = np.einsum("nt,nt->n", parts, parts) / _FINE
         self._fine = np.concatenate((self._fine, 10 * np.log10(power + 1e-10)))[-_FINE_KEPT:]
-        levels = 10 * np.log10(power.reshape(len(sound), -1).mean(axis=1) + 1e-10)
-        self._question = self._sort(levels)
+        levels = 10 * np.log10(power.reshape(len(sound), -1) @ _MEAN + 1e-10)
+        self._question = self._sort(levels.tolist())
         self._question.sound = sound[self._question.asked]
 
-    def _sort(self, levels: Floats) -> _Question:
+    def _sort(self, levels: list[float]) -> _Question:
         """Finds out which steps the network must be asked about, and before which its state may have to be cleared."""
-        past = np.concatenate((self._levels, levels))
+        past = self._levels + levels
+        old = len(self._levels)
         self._levels = past[-_MEMORY:]
-        low = (levels < sliding_window_view(past, _MEMORY).max(axis=1)[:-1] - _DROP_DB).tolist()
-        question = _Question(levels.tolist())
-        for index, level in enumerate(question.levels):
+        question = _Question(levels)
+        for index, level in enumerate(levels):
             self._silent_steps = self._silent_steps + 1 if level < _SILENCE_DBFS else 0
             if self._silent_steps > _SILENT_STEPS:
                 if self._silent_steps == _SILENT_STEPS + 1:
                     question.cleared.add(len(question.asked))
                 continue
-            self._low_steps = self._low_steps + 1 if low[index] else 0
+            loudest = max(past[max(0, old + index - _MEMORY) : old + index], default=level)
+            self._low_steps = self._low_steps + 1 if level < loudest - _DROP_DB else 0
             if self._low_steps == _DROP_STEPS:
                 question.dropped.add(len(question.asked))
             question.asked.append(index)

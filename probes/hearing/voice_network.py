@@ -12,7 +12,6 @@ from functools import cache
 from typing import TypeAlias
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from probes.hearing.weights import Weights, read_weights, silero_file
@@ -99,7 +98,8 @@ def _whole(values: NDArray[np.float32]) -> Floats:
 def _windows(rows: Floats, count: int, window: int, hop: int) -> Floats:
     """Returns ``count`` windows of each row, shape ``(n, count, window)``."""
     line, item = rows.strides
-    return np.ascontiguousarray(as_strided(rows, (len(rows), count, window), (line, hop * item, item)))
+    view = np.ndarray((len(rows), count, window), np.float32, rows, strides=(line, hop * item, item))
+    return view.copy()
 
 
 def _layer(near: Floats, layer: tuple[Floats, Floats]) -> Floats:
