@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from probes.hearing.wav import Pcm, read_wav, write_wav
-from probes.speaking import espeak
+from probes.speaking import espeak, provenance
 from scenarios.errors import InputError
 from scenarios.model import Lang
 
@@ -40,6 +40,19 @@ class Voice:
         return cls(random.choice(among), random.randint(155, 195), random.randint(40, 60))
 
 
+DRAFT_VOICE = Voice("f3")
+
+
+def synthesise(text: str, lang: Lang, voice: Voice) -> Pcm:
+    """Says ``text`` with a synthetic voice, at the natural speed of ``lang``: samples at 8 kHz.
+
+    Raises:
+        HarnessFault: the text could not be said.
+    """
+    said = asdict(voice) | {"wpm": round(voice.wpm * PACE[lang])}
+    return espeak.render(text, voice=VOICES[lang], **said)
+
+
 class Speaker:
     """One speaker of one language.
 
@@ -55,28 +68,35 @@ class Speaker:
 
         Args:
             text: the words.
-            line: their name, letters, digits, ``_`` and ``-``; ``<recordings>/<line>.wav`` stands in for synthesis.
+            line: their name, letters, digits, ``_`` and ``-``; ``<recordings>/<line>.wav`` stands in for synthesis,
+                and without it ``<line>.draft.wav`` if it says the same: a synthetic voice, heard beforehand.
 
         Returns:
             Samples at 8 kHz, at most 30 ms of silence before and after.
 
         Raises:
-            InputError: the line's name is not one, or its recording cannot be read or is silent.
+            InputError: the line's name is not one, or its recording cannot be read, is silent, says something else than
+                ``text``, or is a draft in a recording's place. No synthetic voice takes over: that wants consent.
             HarnessFault: the text could not be said.
         """
         if not _LINE.fullmatch(line):
             raise InputError(f"{line!r} cannot name a recording", cure="use letters, digits, _ and -")
-        recorded = None if self.recordings is None else self.recordings / f"{line}.wav"
-        if recorded is not None and recorded.exists():
-            pcm = espeak.trim(read_wav(recorded))
-            if not len(pcm):
-                raise InputError("this recording is silent", file=recorded)
-            return pcm
+        if self.recordings is not None:
+            recorded = provenance.recorded_path(self.recordings, line)
+            draft = provenance.draft_path(self.recordings, line)
+            if recorded.exists():
+                pcm = espeak.trim(read_wav(recorded))
+                if not len(pcm):
+                    raise InputError("this recording is silent", file=recorded)
+                provenance.check(recorded, text)
+                return pcm
+            if draft.exists():
+                sidecar = provenance.read_sidecar(draft)
+                if sidecar is not None and provenance.says(sidecar, text):
+                    return espeak.trim(read_wav(draft))
         kept = self.cache / f"{self._key(text)}.wav"
         if not kept.exists():
-            voice = asdict(self.voice) | {"wpm": round(self.voice.wpm * PACE[self.lang])}
-            spoken = espeak.render(text, voice=VOICES[self.lang], **voice)
-            write_wav(kept, spoken, keep=True)
+            write_wav(kept, synthesise(text, self.lang, self.voice), keep=True)
         return read_wav(kept)
 
     def _key(self, text: str) -> str:
