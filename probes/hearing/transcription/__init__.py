@@ -1,0 +1,1 @@
+"""Words out of telephone audio, behind one interface; what was not heard is unknown."""
