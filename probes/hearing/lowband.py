@@ -47,15 +47,21 @@ class LowBand:
 
 def likeness(heard: Low, known: Low) -> NDArray[np.float64]:
     """Correlates ``heard`` (n samples) with ``known`` (n + k samples): one value in -1..1 for each of k + 1 shifts."""
-    dot = np.correlate(known, heard, "valid").astype(np.float64)
+    values: NDArray[np.float64] = likenesses(heard[None], known)[0]
+    return values
+
+
+def likenesses(several: Low, known: Low) -> NDArray[np.float64]:
+    """Correlates each row of ``several`` (m, n) with ``known`` (n + k samples): values in -1..1 of shape (m, k + 1)."""
+    size = several.shape[1]
+    dot = np.stack([np.correlate(known, heard, "valid") for heard in several]).astype(np.float64)
     power = np.square(known, dtype=np.float64)
-    under = np.empty(len(dot))
-    under[0] = power[: len(heard)].sum()
-    np.subtract(power[len(heard) :], power[: len(dot) - 1], out=under[1:])
+    under = np.empty(dot.shape[1])
+    under[0] = power[:size].sum()
+    np.subtract(power[size:], power[: len(under) - 1], out=under[1:])
     np.cumsum(under, out=under)
     np.maximum(under, 0, out=under)
-    under *= float(heard @ heard)
-    np.sqrt(under, out=under)
-    under += 1.0
-    dot /= under
+    scale = np.sqrt(np.einsum("mn,mn->m", several, several)[:, None] * under)
+    scale += 1.0
+    dot /= scale
     return dot

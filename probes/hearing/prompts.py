@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from probes.hearing.library import PHASES, QUERY, Library, Reference
-from probes.hearing.lowband import LOW_RATE, Low, LowBand, likeness
+from probes.hearing.lowband import LOW_RATE, Low, LowBand, likeness, likenesses
 from probes.hearing.wav import RATE, Pcm
 from probes.session import Event
 
@@ -232,12 +232,13 @@ class Prompts:
         """Compares the next ``length`` samples with the stream at ``start``, moved as little as fits."""
         part = slice(trace.position, trace.position + length)
         phase = trace.phase
-        best, moved = self._fit(trace.reference.phases[phase][part], start, _STEADY)
-        if best < _EXACT:
-            for other in range(PHASES):
-                fit, move = self._fit(trace.reference.phases[other][part], start, _STEADY)
-                if fit > best:
-                    best, moved, phase = fit, move, other
+        first = max(0, start - _STEADY - self._first)
+        known = np.stack([low[part] for low in trace.reference.phases])
+        fits = likenesses(known, self._low[first : start + length + _STEADY - self._first])
+        moves = fits.argmax(axis=1)
+        if fits[phase, moves[phase]] < _EXACT:
+            phase = max(range(PHASES), key=lambda other: (fits[other, moves[other]], other == trace.phase))
+        best, moved = float(fits[phase, moves[phase]]), first + int(moves[phase]) + self._first - start
         if best < _SAME:
             fit, move = self._fit(trace.reference.phases[trace.phase][part], start, _SLIP)
             if fit >= _SLIPPED:
