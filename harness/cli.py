@@ -16,7 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from harness.commands import authorise, campaign, evidence
+from harness.commands import authorise, campaign, evidence, speak
 from harness.commands import plan as plan_commands
 from harness.commands.doctor import doctor
 from scenarios.errors import InputError, ShopperError
@@ -29,6 +29,7 @@ app.add_typer(authorise.app, name="authorise")
 app.add_typer(plan_commands.app, name="plan")
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(speak.app, name="speak")
 app.command("stop")(campaign.stop_everything)
 app.command()(doctor)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from math import gcd
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy.io import wavfile
+from scipy.ndimage import binary_closing
 from scipy.signal import butter, resample_poly, sosfiltfilt
 
 from probes.hearing.wav import RATE, Pcm
@@ -23,7 +25,8 @@ LOWEST_DBOV = TELEPHONE_DBOV - 6  # what a single bang may cost; more is refused
 _RATES = (8000, 48000)
 _WIDTHS = {"int16": 2.0**15, "int32": 2.0**31, "float32": 1.0, "float64": 1.0}
 _RUMBLE_HZ = 100
-_FRAME, _RUN, _KEEP_S = 80, 3, 0.02  # 10 ms; three of them are speech, fewer a click
+_FRAME, _KEEP_S = 80, 0.02  # frames of 10 ms
+_RUN, _GAP = 5, 15  # fewer frames that stand alone are a click; within so many of speech they belong to it
 _TOP_RUN, _FULL_SCALE, _TOPS_FULL, _TOPS_LOWER = 3, 0.97, 3, 10
 
 Sound = NDArray[np.float64]
@@ -48,7 +51,7 @@ def read_sound(path: Path) -> tuple[Sound, int]:
             rate, data = wavfile.read(path)
     except wavfile.WavFileWarning:
         raise InputError("this WAV file ends before its time", file=path, cure="copy or record it again") from None
-    except (ValueError, EOFError, OSError, IndexError, UnboundLocalError) as error:
+    except (ValueError, EOFError, OSError, IndexError, UnboundLocalError, struct.error) as error:
         raise InputError(f"this is no WAV file that can be read: {error}", file=path, cure=cure) from error
     full = _WIDTHS.get(str(data.dtype))
     if full is None or data.ndim > 2 or (data.ndim == 2 and data.shape[1] > 2):
@@ -178,7 +181,8 @@ def _speech(sound: Sound, path: Path) -> Sound:
     loudness = np.sqrt(np.mean(frames**2, axis=1))
     speech = 32768 * 10 ** (level / 20)
     threshold = np.clip(2 * np.percentile(loudness, 10), speech * 10 ** (-35 / 20), speech * 10 ** (-15.9 / 20))
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], (loudness > threshold).astype(np.int8), [0]))))
+    closed = binary_closing(np.pad(loudness > threshold, _GAP), np.ones(_GAP))[_GAP:-_GAP]
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], closed.astype(np.int8), [0]))))
     runs = [(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if end - start >= _RUN]
     if not runs:
         return sound[:0]
