@@ -56,6 +56,8 @@ def _is_queue_sign(event: Event) -> bool:
             return event.data.get("role") == "queue"
         case "tone":
             return event.data.get("name") == "ringback"
+        case "speech":
+            return bool(event.data.get("announces"))
         case "music" | "ringing":
             return True
     return False
@@ -85,9 +87,11 @@ def _answer(timeline: Sequence[Event], request: float) -> tuple[Instant | None, 
 
 
 def _is_live(event: Event, timeline: Sequence[Event]) -> bool:
-    """Speech counts unless a recording was recognised later that covers its onset."""
+    """Speech counts unless it was judged no person's, or a recording was recognised later that covers its onset."""
     if event.kind == "speech":
-        return not any(start - 0.3 <= event.t < end for start, end in _recordings(timeline))
+        return float(event.data.get("person", 1.0)) >= 0.5 and not any(
+            start - 0.3 <= event.t < end for start, end in _recordings(timeline)
+        )
     return event.kind in ("message", "first_token") and event.method == "dom" and event.data.get("speaker") == "agent"
 
 
