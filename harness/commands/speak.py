@@ -251,7 +251,8 @@ def _table(rows: list[Standing], lang: Lang) -> None:
 
     table = Table(box=box.SIMPLE, pad_edge=False)
     for number, heading in enumerate(HEADINGS):
-        table.add_column(heading.in_(lang), justify="right" if number > 3 else "left", overflow="fold")
+        right, whole = number > 3, number != 2
+        table.add_column(heading.in_(lang), justify="right" if right else "left", no_wrap=whole, overflow="fold")
     for row in rows:
         words, style = STATES[row.state]
         table.add_row(

@@ -181,7 +181,7 @@ def _speech(sound: Sound, path: Path) -> Sound:
     loudness = np.sqrt(np.mean(frames**2, axis=1))
     speech = 32768 * 10 ** (level / 20)
     threshold = np.clip(2 * np.percentile(loudness, 10), speech * 10 ** (-35 / 20), speech * 10 ** (-15.9 / 20))
-    closed = binary_closing(np.pad(loudness > threshold, _GAP), np.ones(_GAP))[_GAP:-_GAP]
+    closed = binary_closing(np.pad(loudness > threshold, _GAP), np.ones(_GAP, np.bool_))[_GAP:-_GAP]
     edges = np.flatnonzero(np.diff(np.concatenate(([0], closed.astype(np.int8), [0]))))
     runs = [(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if end - start >= _RUN]
     if not runs:
