@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from harness.bench.audio_centre import tone
+from harness.bench.audio_centre import Call, listen, tone
+from probes.hearing.ear import Ear
 from probes.hearing.telephone import round_trip
 from probes.hearing.tones import Tones
 from probes.hearing.wav import RATE
@@ -23,6 +24,8 @@ PLANS = {
     "American congestion": ((480, 620), (0.25, 0.25), "congestion"),
     "British ringback": ((400, 450), (0.4, 0.2, 0.4, 2), "ringback"),
     "British busy": ((400,), (0.375, 0.375), "busy"),
+    "British congestion": ((400,), (0.4, 0.35, 0.225, 0.525), "congestion"),
+    "European congestion": ((425,), (0.25, 0.25), "congestion"),
 }
 
 
@@ -82,6 +85,43 @@ def test_ringback_ends_when_somebody_speaks():
 def test_end_says_until_when_it_may_have_rung():
     heard = hear(round_trip(np.concatenate((quiet(0.5), tone((450,), (1, 4), 6), quiet(6)))))
     assert heard[-1][1].data["latest"] == pytest.approx(10.5 + 6 + 4, abs=0.06)
+
+
+@pytest.mark.parametrize("snr", [30, 10])
+@pytest.mark.parametrize("pause", [0.0, 0.03])
+def test_special_information_tone_is_no_ringback(snr, pause):
+    three = np.concatenate([part for hz in (950, 1400, 1800) for part in (tone((hz,), (1, 1), 0.33), quiet(pause))])
+    whole = np.concatenate((quiet(1.5), three, quiet(1), three, quiet(1), three, quiet(2)))  # the noise is known first
+    noise = np.random.default_rng(snr).standard_normal(len(whole)) * 2500 / np.sqrt(2) / 10 ** (snr / 20)
+    pcm = round_trip(np.clip(whole + noise, -32768, 32767).astype(np.int16))
+    assert hear(pcm) == []
+    heard = [one.event.kind for one in listen(Ear([]), pcm)]
+    assert not {"tone", "music", "speech"} & set(heard)
+
+
+def test_a_voice_on_the_note_of_the_ringing_does_not_prolong_it():
+    # 0.2 s near 450 Hz with overtones, as a vowel has them: tonal, but not pure, and long before the next burst is due
+    time = np.arange(1600) / RATE
+    vowel = sum(a * np.sin(2 * np.pi * f * time) for a, f in ((2500, 450), (1200, 900), (900, 1350)))
+    whole = np.concatenate((quiet(0.5), tone((450,), (1, 4), 1), quiet(1.2), vowel, quiet(7)))
+    heard = hear(round_trip(whole.astype(np.int16)))
+    assert [event.kind for _, event in heard] == ["tone", "tone_end"]
+    assert heard[1][1].t == pytest.approx(11.5, abs=0.06)
+
+
+@pytest.mark.parametrize("noise", [0, 1000])
+@pytest.mark.parametrize("seed", range(3))
+def test_colour_ringback_is_music(seed, noise):
+    call = Call("zh", seed)
+    call.silence(1.0)
+    call.music(6.0)
+    call.silence(1.5)
+    heard = [one.event for one in listen(Ear([]), call.sound(noise=noise))]
+    assert [event.kind for event in heard if event.kind != "line_open"] == ["music", "music_end"]
+    (played,) = call.of("music")
+    first, last = (event.t for event in heard if event.kind != "line_open")
+    assert first == pytest.approx(played.start, abs=0.6)
+    assert last == pytest.approx(played.end, abs=0.6)
 
 
 def test_speech_and_music_hold_no_tone():

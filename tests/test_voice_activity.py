@@ -1,13 +1,17 @@
 """Speech onsets and offsets, after silence and after music."""
 
 import numpy as np
+import onnxruntime
 import pytest
 
-from harness.bench.audio_centre import AGENTS, GREETINGS, audible, said, tone
+from harness.bench.audio_centre import AGENTS, GREETINGS, audible, said, tone, whole_call
 from probes.hearing.telephone import round_trip
-from probes.hearing.voice_activity import VoiceActivity
+from probes.hearing.voice_activity import VoiceActivity, ask
+from probes.hearing.voice_network import CONTEXT, STEP, UNITS, voice_network
 from probes.hearing.wav import RATE
+from probes.hearing.weights import read_weights, silero_file
 from probes.speaking.music import hold_music
+from scenarios.errors import ToolMissing
 
 
 def onset_and_offset(pcm, spoken_from):
@@ -59,4 +63,46 @@ def test_blocks_of_any_length_give_the_same_steps():
     for start in range(0, len(pcm), 77):
         pieces += voice.push(pcm[start : start + 77])
     assert [step.t for step in pieces] == [step.t for step in whole]
-    assert [step.voice for step in pieces] == pytest.approx([step.voice for step in whole], abs=1e-4)
+    assert [step.voice for step in pieces] == [step.voice for step in whole]
+
+
+def test_calls_heard_together_give_the_same_steps_as_each_alone():
+    random = np.random.default_rng(9)
+    sounds = [whole_call(seed).sound(noise=noise)[: 20 * RATE] for seed, noise in enumerate((0, 20, 60, 500, 0))]
+    alone = [VoiceActivity(origin=3.0).push(pcm) for pcm in sounds]
+    voices, together = [VoiceActivity(origin=3.0) for _ in sounds], [[] for _ in sounds]
+    at = [0] * len(sounds)
+    while any(place < len(pcm) for place, pcm in zip(at, sounds, strict=True)):
+        for row, (voice, pcm) in enumerate(zip(voices, sounds, strict=True)):
+            size = int(random.integers(0, 2000))  # each at its own pace; some have nothing to ask
+            voice.prepare(pcm[at[row] : at[row] + size])
+            at[row] += size
+        ask(voices)
+        for voice, steps in zip(voices, together, strict=True):
+            steps += voice.finish()
+    assert together == alone
+
+
+def test_network_agrees_with_the_runtime_it_was_made_for():
+    pcm = np.concatenate([said(GREETINGS["zh"][0], "zh", "f1", 170), hold_music(3, 1)])
+    sound = np.concatenate((np.zeros(CONTEXT), pcm / 32768)).astype(np.float32)
+    steps = np.stack([sound[k : k + CONTEXT + STEP] for k in range(0, len(pcm) - STEP, STEP)])
+    session = onnxruntime.InferenceSession(str(silero_file()), providers=["CPUExecutionProvider"])
+    state, wanted, network = np.zeros((2, 1, 128), np.float32), [], voice_network()
+    for step in steps:
+        voice, state = session.run(None, {"input": step[None], "state": state, "sr": np.array(RATE)})
+        wanted.append(float(voice[0, 0]))
+    memory, carried, memories = np.zeros((1, 1, UNITS), np.float32), np.zeros((1, 1, UNITS), np.float32), []
+    for seen in network.look(steps):
+        network.remember(seen[None], memory, carried)
+        memories.append(memory[0].copy())
+    assert max(wanted) > 0.9 > 0.1 > min(wanted)
+    assert network.judge(np.stack(memories)) == pytest.approx(wanted, abs=1e-5)
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:5000], lambda data: b"", lambda data: b"\xff" * 50])
+def test_a_damaged_network_file_is_told(tmp_path, damage):
+    path = tmp_path / "network.onnx"
+    path.write_bytes(damage(silero_file().read_bytes()))
+    with pytest.raises(ToolMissing, match=r"network\.onnx"):
+        read_weights(path)

@@ -60,6 +60,7 @@ CADENCES = (
     Cadence("busy", ("400",), ((0.375, 0.375),), 2),
     Cadence("busy", ("480+620",), ((0.5, 0.5),), 2),
     Cadence("congestion", ("450",), ((0.7, 0.7),), 2),
+    Cadence("congestion", ("400",), ((0.4, 0.35), (0.225, 0.525)), 2),
     Cadence("congestion", ("450", "480+620"), ((0.25, 0.25),), 2),
 )
 _RING_LABELS = frozenset(label for cadence in CADENCES if cadence.name == "ringback" for label in cadence.labels)
@@ -123,6 +124,10 @@ class Tones:
         if self._tone is not None:
             cadence, phase = self._tone.cadence, (self._tone.phase + 1) % len(self._tone.cadence.pattern)
             if burst.label in cadence.labels:
+                off = cadence.pattern[self._tone.phase][1]
+                if burst.start < self._tone.due - _tolerance(off) and not burst.clean:
+                    self._recent.pop()  # too early, and not pure: a voice on that note
+                    return
                 on = cadence.pattern[phase][0]
                 cut = burst.length < on - _tolerance(on)
                 self._tone.last, self._tone.phase = burst, phase

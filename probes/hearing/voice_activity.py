@@ -29,7 +29,6 @@ _DROP_DB, _DROP_STEPS = 10.0, 3
 _MEMORY = 47  # steps: 1.5 s
 _FINE = 64  # samples: 8 ms
 _FINE_S = _FINE / RATE
-_MEAN = np.full(STEP // _FINE, _FINE / STEP, np.float32)
 _FINE_KEPT = 640  # 5 s
 _AT_ONCE = 64 * STEP  # samples: more need more memory and are no cheaper
 
@@ -92,7 +91,7 @@ class VoiceActivity:
         parts = sound[:, CONTEXT:].reshape(-1, _FINE)
         power = np.einsum("nt,nt->n", parts, parts) / _FINE
         self._fine = np.concatenate((self._fine, 10 * np.log10(power + 1e-10)))[-_FINE_KEPT:]
-        levels = 10 * np.log10(power.reshape(len(sound), -1) @ _MEAN + 1e-10)
+        levels = 10 * np.log10(power.reshape(len(sound), -1).sum(axis=1) * (_FINE / STEP) + 1e-10)
         self._question = self._sort(levels.tolist())
         self._question.sound = sound[self._question.asked]
 
