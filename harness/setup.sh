@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes .venv and finds what the harness needs from the system. `make setup` calls it; running it again is cheap.
 #   sh harness/setup.sh        the environment and a browser
-#   sh harness/setup.sh test   also what the tests play against: SIPp, Kamailio, PostgreSQL and npm
+#   sh harness/setup.sh test   also what the tests play against: SIPp, Kamailio, PostgreSQL, npm and sherpa-onnx
 set -eu
 
 say() { printf '%s\n' "$*" >&2; }
@@ -67,11 +67,19 @@ database() {
     apt_install postgresql || say "setup: PostgreSQL is missing (package postgresql)"
 }
 
+recogniser() {
+    .venv/bin/python -c 'import sherpa_onnx' 2>/dev/null && return
+    say "installing sherpa-onnx ..."
+    .venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt sherpa-onnx ||
+        say "setup: sherpa-onnx is missing; the tests of transcription will fail"
+}
+
 test_peers() {
     command -v sipp >/dev/null || apt_install sip-tester || say "setup: SIPp is missing (package sip-tester)"
     carrier
     database
     command -v npm >/dev/null || apt_install npm || say "setup: npm is missing (package npm)"
+    recogniser
 }
 
 environment

@@ -130,6 +130,19 @@ class FactAnswer(Strict):
     wrong: tuple[str, ...] = ()
 
 
+ModelKind = Literal["streaming-paraformer", "streaming-zipformer", "sense-voice"]
+
+
+class TranscriberSpec(Strict):
+    """What turns speech into words: nothing, recordings whose text is known, or a speech model in a folder."""
+
+    backend: Literal["none", "phrasebook", "sherpa-onnx"]
+    phrases: str | None = Field(default=None, description="folder with phrasebook.yaml, beside the target file")
+    model: str | None = Field(default=None, description="folder of the unpacked model, beside the target file")
+    kind: ModelKind | None = None
+    hotwords: str | None = Field(default=None, description="phrases to expect, UTF-8, one a line")
+
+
 class Target(Strict):
     """One contact centre."""
 
@@ -142,6 +155,7 @@ class Target(Strict):
     prompts: tuple[Prompt, ...] = ()
     facts: dict[str, dict[str, FactAnswer]] = Field(default_factory=dict, description="scenario id -> fact -> answer")
     recordings: str | None = Field(default=None, description="folder of our own recorded lines, beside the target file")
+    transcriber: TranscriberSpec | None = None
 
     def trunk_of(self, line: Line) -> TrunkSpec:
         """Returns how calls to ``line`` leave: the trunk that it names, else one made of its own keys."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from probes.chat.widget import load_widget
+from probes.hearing.transcription.backends import transcriber_mistakes
 from probes.target import Target
 from probes.trunk_mistakes import Mistake, identity_mistake, trunk_mistakes
 from scenarios.errors import TargetError
@@ -33,7 +34,7 @@ def load_target(path: str | Path) -> LoadedTarget:
 
     Raises:
         TargetError: the first mistake: a key or value, an address that is none, an audio file that is missing or
-            not 8 kHz mono 16-bit WAV, a widget that is not there.
+            not 8 kHz mono 16-bit WAV, a widget that is not there, a speech model that cannot be used.
     """
     loaded = load_with_hash(path, Target, TargetError)
     for key, message, cure in _mistakes(loaded):
@@ -67,6 +68,7 @@ def _mistakes(loaded: Loaded[Target]) -> Iterator[Mistake]:
     yield from _prompt_mistakes(target, folder)
     if target.recordings is not None and not (folder / target.recordings).is_dir():
         yield ("recordings",), f"there is no folder '{target.recordings}'", "make it, or leave recordings out"
+    yield from transcriber_mistakes(target, folder)
 
 
 def _prompt_mistakes(target: Target, folder: Path) -> Iterator[Mistake]:
