@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from typing import get_args
+
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 
 from harness.bench.audio_centre import audible, recordings, said
 from probes.hearing.telephone import round_trip
+from probes.hearing.transcription.backends import open_transcriber
 from probes.hearing.transcription.coverage import accounted_for, speech
 from probes.hearing.transcription.phrasebook import PhrasebookTranscriber, read_phrases
 from probes.hearing.transcription.plain import plain
 from probes.hearing.transcription.words import Deaf, Transcript, Word
 from probes.hearing.wav import RATE, write_wav
 from probes.speaking.music import hold_music
+from probes.target import ModelKind, TranscriberSpec
+from probes.target_file import load_target
 from scenarios.errors import TargetError
+from tests.conventions import ROOT
 
 BOOK = PhrasebookTranscriber(recordings("zh"))
 GREETING = said("您好，我是人工客服，请问有什么可以帮您？", "zh", "m3", 170)
@@ -185,3 +193,37 @@ def test_mistakes_in_a_phrasebook_are_told_with_their_place(tmp_path, text, mess
     with pytest.raises(TargetError) as wrong:
         read_phrases(tmp_path)
     assert str(wrong.value).startswith(f"{tmp_path / 'phrasebook.yaml'}:{message}")
+
+
+def test_the_examples_of_the_page_are_right(tmp_path):
+    page = (ROOT / "docs/transcription.md").read_text(encoding="utf-8")
+    target, phrasebook = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    for audio in re.findall(r"audio: (\S+\.wav)", phrasebook):
+        write_wav(tmp_path / audio, recordings("zh")[0][1])
+    (tmp_path / "phrasebook.yaml").write_text(phrasebook, encoding="utf-8")
+    assert [prompt.id for prompt, _ in read_phrases(tmp_path)] == ["opening-hours", "goodbye"]
+    spec = YAML(typ="safe").load(target)["transcriber"]
+    assert TranscriberSpec(**spec).kind == "streaming-zipformer"
+    keys = re.findall(r"^\| `(\w+)` \|", page.split("Paths are")[0], re.MULTILINE)
+    assert keys == list(TranscriberSpec.model_fields)
+    kinds = re.findall(r"^\| `([\w-]+)` \| `sherpa-onnx-", page, re.MULTILINE)
+    assert sorted(kinds) == sorted(get_args(ModelKind))
+
+
+@pytest.mark.parametrize("text_of", [True, False])
+def test_the_prompts_of_a_target_are_phrases_too(tmp_path, text_of):
+    prompt, pcm = recordings("zh")[0]
+    write_wav(tmp_path / "w.wav", pcm)
+    text = f", text: {prompt.text}" if text_of else ""
+    (tmp_path / "target.yaml").write_text(
+        "format: 1\nname: a\nchats:\n  web: {url: http://127.0.0.1/}\nprompts:\n"
+        f"  - {{id: w, role: welcome, audio: w.wav{text}}}\ntranscriber: {{backend: phrasebook}}\n",
+        encoding="utf-8",
+    )
+    if not text_of:
+        with pytest.raises(TargetError, match="has nothing to recognise"):
+            load_target(tmp_path / "target.yaml")
+        return
+    loaded = load_target(tmp_path / "target.yaml")
+    heard = open_transcriber(loaded.target, loaded.folder).transcribe(line(gap(0.4), pcm, gap(0.4)), 0.0)
+    assert heard.text() == prompt.text
