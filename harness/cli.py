@@ -19,6 +19,7 @@ from rich.console import Console
 from harness.commands import authorise, campaign, evidence, speak
 from harness.commands import plan as plan_commands
 from harness.commands.doctor import doctor
+from harness.commands.rehear import rehear
 from scenarios.errors import InputError, ShopperError
 from scenarios.model import Lang
 
@@ -32,6 +33,7 @@ app.add_typer(evidence.app, name="evidence")
 app.add_typer(speak.app, name="speak")
 app.command("stop")(campaign.stop_everything)
 app.command()(doctor)
+app.command("rehear")(rehear)
 
 LangOption = Annotated[str, typer.Option("--lang", help="zh or en: language of what is printed", metavar="zh|en")]
 JsonOption = Annotated[
@@ -175,7 +177,7 @@ def score(run: RunArgument, lang: LangOption = "zh", as_json: JsonOption = False
     from results.run_folder import RunFolder
 
     folder = RunFolder.open(run)
-    done = conclude(folder, list(folder.sessions()), _lang(lang))
+    done = conclude(folder, list(folder.measured()), _lang(lang))
     summary.render(Console(stderr=as_json), done.metrics, done.scorecard, _lang(lang))
     if as_json:
         typer.echo(json.dumps(_document(done), ensure_ascii=False))

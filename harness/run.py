@@ -70,9 +70,12 @@ async def probe(request: Request, console: Console) -> Finished:
         write_inputs(folder, inputs, folder.id, started, len(planned), sandbox=request.target is None)
         sessions = await _carry_out(request, inputs, planned, folder, console)
     folder.write_info(folder.info().model_copy(update={"finished_utc": datetime.now(UTC)}))
-    from harness.conclusion import conclude  # pandas and scipy: while calls are placed nobody needs them
+    # pandas and scipy: while calls are placed nobody needs them
+    from harness.conclusion import conclude
+    from harness.rehear import library_of, measure_run
 
-    return conclude(folder, sessions, request.lang)
+    heard = measure_run(folder, library_of(inputs.target.target, inputs.target.folder), console)
+    return conclude(folder, heard.after if len(heard.after) == len(sessions) else sessions, request.lang)
 
 
 def checked(inputs: Inputs, now: datetime) -> list[PlannedAttempt]:

@@ -74,6 +74,8 @@ class Instant(Record):
     method: Method
     u: float
     confidence: float = 1.0
+    low: float | None = None  # it lies between these, if that is known
+    high: float | None = None
 
 
 class Instants(Record):
@@ -146,6 +148,7 @@ class Session(Record):
     anchor_monotonic: float
     outcome: Outcome
     reason: str = ""
+    certain: bool = True  # False: a person must decide what it was before it counts
     queue_limit_s: float
     instants: Instants = Field(default_factory=Instants)
     judgement: Judgement = Field(default_factory=Judgement)

@@ -67,6 +67,7 @@ def to_row(session: Session) -> dict[str, Any]:
         "facts_right": float(verdicts.count("pass")),
         "facts_wrong": float(verdicts.count("fail")),
         "facts_unknown": float(verdicts.count("unknown")),
+        "certain": session.certain,
         "needs_review": bool(session.review),
         "review": "; ".join(session.review),
         "format": FORMAT,

@@ -60,7 +60,7 @@ def write(folder: RunFolder, lang: Lang = "zh") -> Path:
         RunError: run.json, the metrics, the scorecard or a session is missing or damaged.
     """
     info, metrics, card = folder.info(), folder.read_metrics(), folder.read_scorecard()
-    sessions = list(folder.sessions())
+    sessions = list(folder.measured())
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     environment.filters["float"] = float
     curve = figure(metrics, lang)

@@ -7,7 +7,10 @@
       plan.yaml            the plan, byte for byte
       target.yaml          the target, byte for byte
       attempts.sqlite      the ledger of attempts (unless it lies elsewhere)
-      sessions/<attempt>/  session.json, and its evidence: call.wav | transcript.jsonl, screenshot.png, ...
+      sessions/<attempt>/  session.json, and its evidence: call.wav | transcript.jsonl, screenshot.png, ...;
+                           hearing-<pass>.json: what a measuring pass found, beside what the call itself did
+      library/             the recordings known to the measuring passes
+      hearing.json         which measuring passes there were, and which one counts (HearingIndex)
       observations.csv     one row per session (scoring.observations)
       metrics.json         scoring.metrics.Metrics
       scorecard.json       scoring.scorecard.Scorecard
@@ -21,13 +24,14 @@ Files are written whole or not at all (:mod:`results.whole_file`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
+from probes.rehearing.record import Hearing, overlaid
 from probes.session import Evidence, Record, Session
 from results.flow_table import FlowTable
 from results.whole_file import write, writing
@@ -74,6 +78,22 @@ class RunInfo(Record):
     deviations: tuple[PlanChange, ...] = ()
 
 
+class HearingPass(Record):
+    """One measuring pass: the same recordings, packets, library and version have the same name."""
+
+    name: str
+    hearing: int = Field(description="version of the hearing")
+    sessions: int
+    library: str = Field(default="", description="SHA-256 of the library, as its folder's files are named")
+
+
+class HearingIndex(Record):
+    """All measuring passes of a run, the oldest first; the last one counts."""
+
+    format: Literal[1] = 1
+    passes: tuple[HearingPass, ...] = ()
+
+
 class RunFolder:
     """One run's folder. Paths are attributes; what is read is checked, and damage raises RunError."""
 
@@ -90,6 +110,8 @@ class RunFolder:
         self.flow = path / "flow.json"
         self.report = path / "report.html"
         self.sandbox = path / "sandbox"
+        self.hearing = path / "hearing.json"
+        self.library = path / "library"
 
     @classmethod
     def create(cls, root: Path, run_id: str) -> RunFolder:
@@ -165,6 +187,36 @@ class RunFolder:
             if session.attempt.id != file.parent.name:
                 raise RunError(f"the session of attempt {session.attempt.id} lies in the wrong folder", file=file)
             yield session
+
+    def measured(self) -> Iterator[Session]:
+        """Yields the sessions as the measuring pass that counts heard them; those it has not, as they are.
+
+        Raises:
+            RunError: a session, or what was found in it, cannot be read.
+        """
+        passes = self.hearings().passes
+        for session in self.sessions():
+            file = None if not passes else self.hearing_file(session.attempt.id, passes[-1].name)
+            yield session if file is None or not file.exists() else overlaid(session, _read(file, Hearing))
+
+    def hearing_file(self, attempt: str, name: str) -> Path:
+        """Returns where a measuring pass keeps what it found in one session."""
+        return self.session_dir(attempt) / f"hearing-{_plain(name, 'measuring pass')}.json"
+
+    def hearings(self) -> HearingIndex:
+        """Reads hearing.json; an empty index if nothing was measured yet."""
+        return _read(self.hearing, HearingIndex) if self.hearing.exists() else HearingIndex()
+
+    def write_hearings(self, found: HearingPass, hearings: Iterable[Hearing]) -> HearingIndex:
+        """Writes what a measuring pass found beside what was there; from now on it counts. Nothing is overwritten."""
+        for hearing in hearings:
+            file = self.hearing_file(hearing.attempt, found.name)
+            if not file.exists():
+                write(file, hearing.model_dump_json(indent=1))
+        kept = tuple(one for one in self.hearings().passes if one.name != found.name)
+        index = HearingIndex(passes=(*kept, found))
+        write(self.hearing, index.model_dump_json(indent=2))
+        return index
 
     def write_info(self, info: RunInfo) -> Path:
         """Writes run.json."""

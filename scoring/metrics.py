@@ -118,7 +118,7 @@ def compute(table: pd.DataFrame) -> Metrics:
 
 
 def _channel(channel: str, rows: pd.DataFrame) -> ChannelMetrics:
-    valid = rows[~rows["outcome"].isin(NOT_VALID)]
+    valid = rows[~rows["outcome"].isin(NOT_VALID) & rows["certain"]]
     offered = valid[valid["outcome"].isin(OFFERED)]
     answered = offered[offered["outcome"] == "ANSWERED"]
     judged = valid["resolution"] != "unknown"
@@ -148,9 +148,9 @@ def _channel(channel: str, rows: pd.DataFrame) -> ChannelMetrics:
         limits_s=tuple(sorted({float(limit) for limit in offered["queue_limit_s"].dropna()})),
         rates={id_: rates[name] for id_ in MEASURES if (name := id_.removeprefix(f"{channel}.")) in rates},
         waits={id_: waits[name] for id_ in MEASURES if (name := id_.removeprefix(f"{channel}.")) in waits},
-        survival=_survival(rows),
+        survival=_survival(rows[rows["certain"]]),
         speed_with_abandoned=_with_abandoned(offered, answered),
-        review=int(valid["needs_review"].sum()),
+        review=int((rows["needs_review"] & ~rows["outcome"].isin(NOT_VALID)).sum()),
     )
 
 

@@ -14,7 +14,7 @@ from scenarios.errors import RunError
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 1
+FORMAT = 2  # 1 had no column ``certain``: all were
 
 OUTCOMES = (
     "ANSWERED", "LIMIT", "DROPPED", "CALLBACK", "IVR_SERVED", "IVR_FAIL",
@@ -27,7 +27,7 @@ ALLOWED = {
     "outcome": OUTCOMES,
     "resolution": ("resolved", "not_resolved", "unknown"),
     "resolved_by": ("ivr", "bot", "agent", "none"),
-    "format": (FORMAT,),
+    "format": (1, FORMAT),
 }
 
 
@@ -75,7 +75,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("facts_right", "float64", ""),
     Column("facts_wrong", "float64", ""),
     Column("facts_unknown", "float64", "not heard, or heard and not understood: for review"),
-    Column("needs_review", "bool", "a person must look at it before it counts"),
+    Column("certain", "bool", "no: a person must decide what it was; it is in no rate and no wait until then"),
+    Column("needs_review", "bool", "a person should look at it"),
     Column("review", "str", "why it needs review; reasons parted by '; '"),
     Column("format", "int64", "format of this table"),
 )
@@ -97,6 +98,8 @@ def validate(table: pd.DataFrame) -> pd.DataFrame:
         RunError: a column is missing or unknown, a value is unknown, an attempt occurs twice, or a type is wrong.
     """
     names = [column.name for column in COLUMNS]
+    if "certain" not in table and "format" in table and (table["format"] == 1).all():
+        table = table.assign(certain=True)
     missing, extra = set(names) - set(table.columns), set(table.columns) - set(names)
     if missing or extra:
         raise RunError(

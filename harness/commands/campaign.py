@@ -318,6 +318,7 @@ def _conclude(place: CampaignFolder, lang: Lang) -> Finished | None:
     """Scores a campaign whose attempts have all ended and writes its report; None if it still goes on."""
     from harness.campaign import Listeners, finished
     from harness.conclusion import conclude
+    from harness.rehear import library_of, measure_run
     from harness.status import record
     from harness.status import status as look
     from probes.clock import Clock
@@ -326,9 +327,12 @@ def _conclude(place: CampaignFolder, lang: Lang) -> Finished | None:
     with _ledger(place) as (ledger, campaign, now):
         if not finished(ledger, campaign):
             return None
-        work = place.campaign(place.inputs(), ledger, which, Clock(), scheduler=None, listeners=Listeners())
+        inputs = place.inputs()
+        work = place.campaign(inputs, ledger, which, Clock(), scheduler=None, listeners=Listeners())
         sessions = work.sessions()
         info = place.run.info()
         place.run.write_info(info.model_copy(update={"finished_utc": info.finished_utc or now}))
         record(look(ledger, campaign, now, sessions), place.run)
-    return conclude(place.run, sessions, lang)
+    target = inputs.target
+    heard = measure_run(place.run, library_of(target.target, target.folder), Console(stderr=True))
+    return conclude(place.run, heard.after if len(heard.after) == len(sessions) else sessions, lang)

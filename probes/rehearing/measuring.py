@@ -131,7 +131,7 @@ def _listed(repeats: Sequence[Repeat], library: Sequence[tuple[Prompt, Pcm]]) ->
 def _audible(pcm: Pcm) -> tuple[float, float]:
     size = np.abs(pcm.astype(np.int32))
     loud = np.flatnonzero(size > max(30, int(size.max(initial=0)) // 100))
-    return (loud[0] / RATE, (loud[-1] + 1) / RATE) if len(loud) else (0.0, len(pcm) / RATE)
+    return (int(loud[0]) / RATE, (int(loud[-1]) + 1) / RATE) if len(loud) else (0.0, len(pcm) / RATE)
 
 
 def _outside(repeat: Repeat, listed: Sequence[Piece]) -> list[Repeat]:

@@ -1,0 +1,163 @@
+"""Sessions measured together: their evidence in, one :class:`probes.rehearing.record.Hearing` each out."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from probes.hearing.version import HEARING_VERSION
+from probes.hearing.wav import Pcm
+from probes.rehearing.evidence import Heard, load
+from probes.rehearing.measuring import Call, Measured, measure
+from probes.rehearing.outcomes import measured_instants, reassess
+from probes.rehearing.persons import Weighed, annotate, weigh
+from probes.rehearing.record import Hearing, Judged, is_acoustic
+from probes.session import Event, Instants, Session
+from probes.target import Prompt
+
+TOGETHER = 120  # calls measured at once: more would find no more recordings, and fill the memory
+
+
+@dataclass(frozen=True)
+class Library:
+    """The recordings that are known beforehand, and the hash of all of them."""
+
+    prompts: tuple[tuple[Prompt, Pcm], ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        """Of the recordings and what the target says of each, wherever they lie."""
+        digest = hashlib.sha256()
+        for prompt, pcm in self.prompts:
+            digest.update(prompt.model_dump_json(exclude={"audio"}).encode())
+            digest.update(pcm.tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One measuring pass over the calls of a run. ``name`` says what went in: the same input has the same name."""
+
+    name: str
+    hearings: list[Hearing]
+
+
+def rehear(
+    sessions: Sequence[tuple[Session, Path]],
+    library: Library,
+    progress: Callable[[int, int], None] = lambda _a, _b: None,
+) -> Pass:
+    """Measures the calls of one target; chats, and calls of which no sound was kept, are left out.
+
+    Args:
+        sessions: each with the folder of its evidence.
+        library: the recordings that the target lists.
+        progress: told how much of how much is done.
+    """
+    calls = sorted((one for one in sessions if _has_sound(*one)), key=lambda one: one[0].attempt.id)
+    batches = [calls[first : first + TOGETHER] for first in range(0, len(calls), TOGETHER)]
+    if len(batches) > 1 and len(batches[-1]) < TOGETHER // 2:
+        batches[-2:] = [batches[-2] + batches[-1]]
+    total, done = 2 * len(calls) + sum(map(len, batches)), 0
+    digest = hashlib.sha256(f"{HEARING_VERSION}:{library.sha256}".encode())
+    hearings: list[Hearing] = []
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        progress(done, total)
+
+    for batch in batches:
+        heard = [load(session, folder) for session, folder in batch]
+        for one in heard:
+            digest.update(one.sha256.encode())
+        measured = measure([_call(session, one) for (session, _), one in zip(batch, heard, strict=True)],
+                           library.prompts, step)  # fmt: skip
+        hearings += _hearings([session for session, _ in batch], heard, measured)
+    return Pass(f"{HEARING_VERSION}-{digest.hexdigest()[:12]}", hearings)
+
+
+def _has_sound(session: Session, folder: Path) -> bool:
+    return session.attempt.channel == "voice" and (folder / "call.wav").exists()
+
+
+def _call(session: Session, heard: Heard) -> Call:
+    request = session.instants.request
+    return Call(heard.far, spoken(session), None if request is None else request.t)
+
+
+def spoken(session: Session) -> tuple[tuple[float, float], ...]:
+    """Returns when we spoke ourselves."""
+    return tuple(
+        (event.t, float(event.data.get("end") or event.t)) for event in session.timeline if event.kind == "said"
+    )
+
+
+def _hearings(sessions: Sequence[Session], heard: Sequence[Heard], measured: Sequence[Measured]) -> list[Hearing]:
+    timelines = [
+        sorted([*_kept(session), *one.events, *found.events], key=lambda event: event.t)
+        for session, one, found in zip(sessions, heard, measured, strict=True)
+    ]
+    first: list[tuple[list[Weighed], Instants]] = []
+    for session, timeline in zip(sessions, timelines, strict=True):
+        weighed = weigh(timeline, _alike(session, sessions))
+        first.append((weighed, measured_instants(annotate(timeline, weighed), weighed)))
+    return [
+        _hearing(session, one, timeline, weighed, instants, _alike(session, sessions))
+        for session, one, timeline, (weighed, instants) in zip(sessions, heard, timelines, first, strict=True)
+    ]
+
+
+def _kept(session: Session) -> list[Event]:
+    return [event for event in session.timeline if not is_acoustic(event)]
+
+
+def _alike(session: Session, sessions: Sequence[Session]) -> int:
+    """Counts the other calls that got as far: to the same line, and asked for a human."""
+    return sum(
+        other.attempt.id != session.attempt.id
+        and other.attempt.entry == session.attempt.entry
+        and other.instants.request is not None
+        for other in sessions
+    )
+
+
+def _hearing(
+    session: Session,
+    heard: Heard,
+    timeline: Sequence[Event],
+    weighed: Sequence[Weighed],
+    instants: Instants,
+    others: int,
+) -> Hearing:
+    annotated = annotate(timeline, weighed)
+    outcome, reason, sure, review = reassess(session, annotated, instants, weighed)
+    acoustic = [event for event in annotated if is_acoustic(event)] + list(heard.events)
+    for name in ("queue", "answer", "first_word"):
+        found = getattr(instants, name)
+        if found is not None:
+            data = {"confidence": found.confidence}
+            acoustic.append(Event(kind=name, t=found.t, method=found.method, u=found.u, data=data))
+    events = [_rounded(event) for event in sorted(acoustic, key=lambda event: event.t)]
+    return Hearing(
+        hearing=HEARING_VERSION,
+        attempt=session.attempt.id,
+        source=heard.source,
+        source_sha256=heard.sha256,
+        heard_with=others,
+        outcome=outcome,
+        reason=reason,
+        certain=sure,
+        review=review,
+        instants=instants,
+        judged=[Judged(start=w.start, end=w.end, person=round(w.person, 4), signs=w.signs) for w in weighed],
+        events=events,
+    )
+
+
+def _rounded(event: Event) -> Event:
+    """Microseconds are finer than any of our clocks."""
+    return event.model_copy(update={"t": round(event.t, 6)}) if math.isfinite(event.t) else event
