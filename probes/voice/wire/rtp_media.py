@@ -1,0 +1,188 @@
+"""Where a call's audio goes and what its payload types mean: SDP offers and answers, read from the SIP packets."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from probes.hearing.telephone import Law
+from probes.voice.wire.datagram import Datagram, Place
+
+STATIC = {0: "PCMU/8000", 3: "GSM/8000", 8: "PCMA/8000", 9: "G722/8000", 13: "CN/8000", 18: "G729/8000"}  # RFC 3551
+_NOT_AUDIO = ("CN", "TELEPHONE-EVENT")
+_LAWS: dict[str, Law] = {"PCMA": "a", "PCMU": "mu"}
+_START = re.compile(rb"(?:SIP/2\.0 \d{3}|[A-Z]+ \S+ SIP/2\.0\r)")
+_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*(\d+)", re.IGNORECASE | re.MULTILINE)
+_NUMBER = re.compile(rb"^cseq[ \t]*:[ \t]*(\d+)", re.IGNORECASE | re.MULTILINE)
+_CALL = re.compile(rb"^(?:call-id|i)[ \t]*:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Description:
+    """One side's words on its audio: where it wants it, in what."""
+
+    place: Place | None  # None: on hold, or refused
+    codecs: dict[int, str]  # payload type -> "PCMA/8000", in the order of preference
+    ptime: float | None  # milliseconds
+    profile: str  # "RTP/AVP"
+    keyed: bool  # it offers a key for SRTP
+
+
+@dataclass(frozen=True)
+class Media:
+    """What offers and answers say about one call, from our side.
+
+    ``ours`` are all places at which we took RTP, ``theirs`` those the far end named. ``heard`` are the payload types
+    of packets to us, ``spoken`` those of packets from us; both by codec, upper case ("PCMA/8000").
+    """
+
+    ours: tuple[Place, ...]
+    theirs: tuple[Place, ...] = ()
+    heard: dict[int, str] = field(default_factory=lambda: dict(STATIC))
+    spoken: dict[int, str] = field(default_factory=lambda: dict(STATIC))
+    ptime: float = 20.0  # milliseconds, as last agreed; packets may differ
+    secure: bool = False  # SRTP: the payload cannot be read
+    codec: str | None = None  # agreed for audio; None while there is no answer
+
+    @property
+    def readable(self) -> bool:
+        """Whether the audio, as far as agreed, is G.711 in the clear."""
+        return not self.secure and (self.codec is None or law_of(self.codec) is not None)
+
+    def codecs(self, direction: Literal["in", "out"]) -> dict[int, str]:
+        """Returns the payload types of packets to us ("in") or from us ("out")."""
+        return self.heard if direction == "in" else self.spoken
+
+
+def law_of(codec: str) -> Law | None:
+    """Returns the law of a G.711 codec at 8 kHz; None for every other codec."""
+    name, _, rate = codec.partition("/")
+    return _LAWS.get(name) if rate.split("/")[0] == "8000" else None
+
+
+def is_audio(codec: str | None) -> bool:
+    """Whether packets of this codec carry sound (an unknown payload type may); comfort noise and keys do not."""
+    return codec is None or codec.partition("/")[0] not in _NOT_AUDIO
+
+
+def describe(sdp: str) -> Description | None:
+    """Reads the first audio stream of an SDP body; None if it has none."""
+    session, *streams = re.split(r"^(?=m=)", sdp.replace("\r\n", "\n"), flags=re.MULTILINE)
+    audio = next((part for part in streams if part.startswith("m=audio ")), None)
+    if audio is None:
+        return None
+    words = audio.split("\n", 1)[0].split()
+    port = words[1].split("/")[0] if len(words) > 3 else ""
+    if not port.isdigit():
+        return None
+    maps = {int(pt): codec.upper() for pt, codec in re.findall(r"^a=rtpmap:(\d+) +(\S+)", audio, re.MULTILINE)}
+    types = [int(word) for word in words[3:] if word.isdigit()]
+    codecs = {pt: maps.get(pt) or STATIC[pt] for pt in types if pt in maps or pt in STATIC}
+    address = re.search(r"^c=IN IP4 ([\d.]+)", audio, re.MULTILINE) or re.search(
+        r"^c=IN IP4 ([\d.]+)", session, re.MULTILINE
+    )
+    ptime = re.search(r"^a=ptime: *(\d+(?:\.\d+)?)", audio, re.MULTILINE)
+    named = address is not None and address[1] != "0.0.0.0" and int(port) > 0  # noqa: S104 - RFC 3264: on hold
+    return Description(
+        place=(address[1], int(port)) if named and address is not None else None,
+        codecs=codecs,
+        ptime=float(ptime[1]) if ptime else None,
+        profile=words[2].upper(),
+        keyed="\na=crypto:" in audio,
+    )
+
+
+def messages(datagrams: Iterable[Datagram]) -> Iterator[tuple[Datagram, bytes]]:
+    """Gives every whole SIP message with the datagram that completed it; TCP is put together by Content-Length."""
+    streams: dict[tuple[Place, Place], bytearray] = {}
+    seen: set[tuple[Place, Place, int]] = set()
+    for one in datagrams:
+        if one.protocol == "udp":
+            if _START.match(one.payload):
+                yield one, one.payload
+            continue
+        way = (one.source, one.target)
+        number = struct.unpack_from("!I", one.packet, (one.packet[0] & 15) * 4 + 4)[0]
+        if (*way, number) in seen:
+            continue  # sent again
+        seen.add((*way, number))
+        rest = streams.setdefault(way, bytearray())
+        rest += one.payload
+        while (message := _first(rest)) is not None:
+            yield one, message
+
+
+def _first(rest: bytearray) -> bytes | None:
+    """Takes the first whole message off ``rest``; what is no SIP before it is dropped."""
+    start = _START.search(rest)
+    if start is None:
+        return None
+    del rest[: start.start()]
+    head = rest.find(b"\r\n\r\n")
+    if head < 0:
+        return None
+    length = _LENGTH.search(rest, 0, head + 2)
+    size = head + 4 + (int(length[1]) if length else 0)
+    if len(rest) < size:
+        return None
+    message = bytes(rest[:size])
+    del rest[:size]
+    return message
+
+
+def media_of(datagrams: Iterable[Datagram], call_id: str | None = None) -> Media | None:
+    """Reads offers and answers of one call that we placed.
+
+    Args:
+        datagrams: in order of time; what is no SIP is passed over.
+        call_id: the call; None: every message there is belongs to it.
+
+    Returns:
+        What was agreed last, with all places of the call; None if we never named a port (no SDP yet, or TLS).
+    """
+    us: Place | None = None
+    ours: dict[Place, None] = {}
+    theirs: dict[Place, None] = {}
+    last: dict[bool, Description] = {}
+    answer: Description | None = None
+    offers: set[tuple[bytes, bool]] = set()  # by CSeq and side
+    wanted = call_id.encode() if call_id is not None else None
+    for one, message in messages(datagrams):
+        head, _, body = message.partition(b"\r\n\r\n")
+        named = _CALL.search(head)
+        if wanted is not None and (named is None or named[1] != wanted):
+            continue
+        if us is None and head.startswith(b"INVITE "):
+            us = one.source
+        said = describe(body.decode("utf-8", "replace")) if us is not None and b"m=audio" in body else None
+        if said is None:
+            continue
+        mine = one.source == us
+        number = _NUMBER.search(head)
+        sequence = number[1] if number else b""
+        if head.startswith((b"ACK ", b"PRACK ")) or (head.startswith(b"SIP/2.0 ") and (sequence, not mine) in offers):
+            answer = said
+        else:
+            offers.add((sequence, mine))
+        last[mine] = said
+        if said.place is not None:
+            (ours if mine else theirs)[said.place] = None
+            if mine:
+                ours[(one.source[0], said.place[1])] = None  # behind NAT the packets keep the address of the machine
+    if not ours:
+        return None
+    own, far = last.get(True), last.get(False)
+    audio = [codec for codec in (answer.codecs if answer else {}).values() if is_audio(codec)]
+    agreed = [each for each in (own, far) if each is not None]
+    return Media(
+        ours=tuple(ours),
+        theirs=tuple(theirs),
+        heard={**STATIC, **(far.codecs if far else {}), **(own.codecs if own else {})},
+        spoken={**STATIC, **(own.codecs if own else {}), **(far.codecs if far else {})},
+        ptime=next((each.ptime for each in (answer, far, own) if each is not None and each.ptime), 20.0),
+        secure=any("SAVP" in each.profile for each in agreed) or (len(agreed) == 2 and all(e.keyed for e in agreed)),
+        codec=audio[0] if audio else None,
+    )
