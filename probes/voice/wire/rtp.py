@@ -21,7 +21,7 @@ GAP_S = 0.3
 QUIET_S = 0.3  # an older stream that goes on is heard again once the newest was silent for so long
 KEYS = "0123456789*#ABCD"
 _JUMP_S = 1.0  # a larger step between two packets is a clock that was set, not jitter
-_STRAY = 3  # fewer packets than these are no stream
+STRAY = 3  # fewer packets than these are no stream
 
 
 class StreamFacts(Record):
@@ -143,7 +143,7 @@ def _event(kind: str, t: float, **data: object) -> Event:
 
 def _changes(rtp: Packets, senders: list[Stream]) -> list[Event]:
     """A new stream, or an older one that is heard again because the newest fell silent."""
-    real = [one for one in senders if len(one.at) >= _STRAY]
+    real = [one for one in senders if len(one.at) >= STRAY]
     owner = np.full(len(rtp), -1)
     for number, one in enumerate(real):
         owner[one.at] = number
