@@ -15,8 +15,9 @@ from typing import Any, Literal, TypeVar
 
 from probes.channel import Channel, Said
 from probes.clock import Anchor, Clock
+from probes.ending import Stop, Told, asked_all, left_waiting, not_connected, outcome_of
 from probes.instants import find
-from probes.judging import Reply, Turn, facts_of_keys
+from probes.judging import Turn, facts_of_keys
 from probes.remarks import Remark
 from probes.replies import Replies, is_acknowledgement
 from probes.session import Event, Instants, Outcome
@@ -30,26 +31,8 @@ T = TypeVar("T")
 State = Literal["dialling", "ringing", "menu", "queue", "talking", "done"]
 GOODBYE_S = 6.0
 CHAT_GREETING_S = 5.0
-
-
-@dataclass
-class Told:
-    """What the conversation found out."""
-
-    outcome: Outcome
-    reason: str
-    timeline: list[Event]
-    instants: Instants
-    turns: list[Turn]
-    heard: list[Reply]
-    review: list[str] = field(default_factory=list)
-
-
-class _Stop(Exception):
-    """The conversation is over; ``outcome`` None means: as the instants say."""
-
-    def __init__(self, reason: str, outcome: Outcome | None = None) -> None:
-        self.reason, self.outcome = reason, outcome
+SETTLE_S = 1.7  # after a pause of 0.9 s: by then music or ringing that follows an announcement has been recognised
+TURNED_AWAY = ("callback", "closed", "menu", "invalid", "left")
 
 
 class Conversation:
@@ -91,14 +74,14 @@ class Conversation:
                 pump.add_done_callback(self._pump_ended)
                 stop = await self._walk()
         except TimeoutError:
-            stop = _Stop(f"the session's limit of {self.limits.session_s:g} s was reached")
+            stop = Stop(f"the session's limit of {self.limits.session_s:g} s was reached")
         except FarEndFault as fault:
-            stop = _Stop(str(fault), Outcome.NET_FAIL if not self._reached() else None)
+            stop = Stop(str(fault), Outcome.NET_FAIL if not self._reached() else None)
         except HarnessFault as fault:
-            stop = _Stop(str(fault), Outcome.INVALID)
+            stop = Stop(str(fault), Outcome.INVALID)
         except Exception as error:
             log.exception("conversation")
-            stop = _Stop(f"harness: {type(error).__name__}: {error}", Outcome.INVALID)
+            stop = Stop(f"harness: {type(error).__name__}: {error}", Outcome.INVALID)
         finally:
             await self.channel.close()
             # Cut off while it was being opened, it may have been dialled all the same: what it says of that counts.
@@ -188,35 +171,46 @@ class Conversation:
         if self._replies.unsafe is not None:
             reason = f"SAFETY: the far end said “{self._replies.unsafe}”"
             self.review.append(reason)
-            raise _Stop(reason)
+            raise Stop(reason)
         if self._replies.remark is not None:
             raise self._dismissed(self._replies.remark)
         if self._broken is not None:
             raise HarnessFault(str(self._broken))
 
-    def _dismissed(self, remark: Remark) -> _Stop:
+    def _dismissed(self, remark: Remark) -> Stop:
         """A wrong number counts for nobody, and so does what we broke off before anyone had answered."""
         counts = remark.kind != "wrong_party" and self.instants.answer is not None
-        return _Stop(f"{remark.kind}: the far end said “{remark.words}”", None if counts else Outcome.INVALID)
+        return Stop(f"{remark.kind}: the far end said “{remark.words}”", None if counts else Outcome.INVALID)
 
     # ---- the walk
 
-    async def _walk(self) -> _Stop:
+    async def _walk(self) -> Stop:
         try:
             await self._be_reached()
-            for step in self.scenario.steps_on(self.channel.kind):
-                self._heed()
-                if self._ended is not None:
-                    cause = self._ended.data.get("cause", "")
-                    raise _Stop(f"the far end ended the session ({cause})".replace(" ()", ""))
-                await self._step(step)
+            await self._steps(self.scenario.steps_on(self.channel.kind))
             if self._ended is None:
                 await self._say_goodbye()
-        except _Stop as stop:
+        except Stop as stop:
             if self._replies.remark is not None and self._replies.unsafe is None:
                 await self._say_goodbye(wait=False)
             return stop
-        return _Stop("")
+        return Stop("")
+
+    async def _steps(self, steps: Sequence[Step]) -> None:
+        """Takes the steps; if it turns out that no human was there, waits on in the queue and takes them again."""
+        index, human = 0, None
+        while index < len(steps):
+            self._heed()
+            if human is not None and index > human and self._retracted():
+                await self._wait_in_queue()
+                index = human + 1
+                continue
+            if self._ended is not None:
+                cause = self._ended.data.get("cause", "")
+                raise Stop(f"the far end ended the session ({cause})".replace(" ()", ""))
+            human = index if steps[index].human is not None else human
+            await self._step(steps[index])
+            index += 1
 
     async def _be_reached(self) -> None:
         if self.channel.kind == "chat":  # a visitor reads the greeting, if there is one, before writing
@@ -224,17 +218,10 @@ class Conversation:
             return
         if await self._until(lambda: True if self._reached() else None, self.limits.ring_s) is None:
             if self._ended is not None:
-                raise self._not_connected(self._ended.data)
-            raise _Stop(f"no answer within {self.limits.ring_s:g} s", Outcome.NET_FAIL)
-
-    def _not_connected(self, ended: Mapping[str, Any]) -> _Stop:
-        """What our own trunk refuses is never the centre's failure."""
-        cause, fault = ended.get("cause", "ended"), ended.get("fault")
-        if fault == "line":
-            return _Stop(f"our own line did not carry the call: {cause}", Outcome.INVALID)
-        if fault == "unclear":
-            self.review.append(f"it cannot be told whether our own trunk or the centre said {cause}")
-        return _Stop(f"not connected: {cause}", Outcome.NET_FAIL)
+                stop, doubt = not_connected(self._ended.data)
+                self.review += doubt
+                raise stop
+            raise Stop(f"no answer within {self.limits.ring_s:g} s", Outcome.NET_FAIL)
 
     async def _step(self, step: Step) -> None:
         if step.human is not None:
@@ -277,8 +264,8 @@ class Conversation:
 
         if await self._until(ready, self.limits.menu_s) is None:
             if self._ended is not None:
-                raise _Stop("the far end hung up in the menu", Outcome.IVR_FAIL)
-            raise _Stop(f"no {role} prompt within {self.limits.menu_s:g} s", Outcome.IVR_FAIL)
+                raise Stop("the far end hung up in the menu", Outcome.IVR_FAIL)
+            raise Stop(f"no {role} prompt within {self.limits.menu_s:g} s", Outcome.IVR_FAIL)
 
     async def _reach_human(self) -> None:
         since = 0.0
@@ -317,13 +304,7 @@ class Conversation:
                 if self.instants.answer is not None:
                     return True
                 for event in self.timeline[seen:]:
-                    if event.kind in ("message", "notice") and event.data.get("role") in (
-                        "callback",
-                        "closed",
-                        "menu",
-                        "invalid",
-                        "left",
-                    ):
+                    if event.kind in ("message", "notice") and self._role(event) in TURNED_AWAY:
                         return event
                 return False if (self.instants.queue is not None) != in_queue else None
 
@@ -334,43 +315,47 @@ class Conversation:
                     return
                 continue  # it was a recording after all
             if found is None:
-                raise self._left_waiting(in_queue)
+                raise left_waiting(self._ended, self.limits, in_queue=in_queue)
             if isinstance(found, Event):
                 handled = self.timeline.index(found) + 1
                 again = await self._turned_away(found, again)
 
-    def _left_waiting(self, in_queue: bool) -> _Stop:
-        if self._ended is not None:
-            cause = self._ended.data.get("cause", "")
-            if in_queue:
-                return _Stop(f"released in the queue ({cause})", Outcome.DROPPED)
-            return _Stop(f"hung up after a human was asked for ({cause})", Outcome.IVR_FAIL)
-        if in_queue:
-            return _Stop(f"waited {self.limits.queue_s:g} s in the queue", Outcome.LIMIT)
-        return _Stop(f"no queue within {self.limits.menu_s:g} s of asking for a human", Outcome.IVR_FAIL)
-
     async def _turned_away(self, event: Event, again: bool) -> bool:
         """Handles a recording that is no queue: raises if it ends the wait, else says whether one try is left."""
-        role = event.data["role"]
+        role = self._role(event)
         if role == "callback":
-            raise _Stop("a call-back was offered instead of a human; none was ordered", Outcome.CALLBACK)
+            raise Stop("a call-back was offered instead of a human; none was ordered", Outcome.CALLBACK)
         if role in ("closed", "left"):
-            raise _Stop("told to call again later", Outcome.DROPPED if self.instants.queue else Outcome.IVR_FAIL)
+            raise Stop("told to call again later", Outcome.DROPPED if self.instants.queue else Outcome.IVR_FAIL)
         if role == "menu" and event.t > (self.instants.request or event).t:
             if not again:
-                raise _Stop("the menu leads nowhere: asked twice for a human", Outcome.IVR_FAIL)
+                raise Stop("the menu leads nowhere: asked twice for a human", Outcome.IVR_FAIL)
             last = self.to_human[-1]
             if last.press is not None:
                 await self._press(last.press)
             return False
         return again
 
+    def _role(self, event: Event) -> str | None:
+        """The role of a message; what was heard before a human was asked for, and is heard again, is the menu."""
+        first, request = event.data.get("first"), self.instants.request
+        if first is not None and request is not None and first[0] < request.t:
+            return "menu"
+        return event.data.get("role")
+
     async def _hear_greeting(self) -> None:
+        """Waits for the end of the greeting; on a line whose recordings are not known, for whether it was one."""
         word = self.instants.first_word or self.instants.answer
         assert word is not None
         since = word.t - 0.2
         greeted = self._reply_after(since)
-        await self._until(lambda: greeted() or (True if self.instants.answer is None else None), self.limits.reply_s)
+        await self._until(lambda: greeted() or self._retracted(), self.limits.reply_s)
+        if self.channel.kind == "voice" and not self.prompts_known:
+            await self._until(self._retracted, SETTLE_S)
+
+    def _retracted(self) -> bool | None:
+        """True once it has turned out that nobody had answered."""
+        return True if self.instants.answer is None else None
 
     def _reply_after(self, t: float) -> Callable[[], Event | None]:
         """The newest thing the far end said that began after ``t``, unless it only asks for patience."""
@@ -386,9 +371,12 @@ class Conversation:
     async def _ask(self, ask: Ask) -> None:
         self.turns.append(Turn(ask.id, ask.facts, at=self._now()))
         said = await self._say(ask.say.in_(self.lang), ask.id)
-        reply = await self._until(self._reply_after(said.start), self.limits.reply_s)
+        replied, human = self._reply_after(said.start), self.instants.answer is not None
+        reply = await self._until(lambda: replied() or (self._retracted() if human else None), self.limits.reply_s)
         self.turns[-1].waited = True
-        if reply is None and self._ended is None:
+        if human and self._retracted():
+            self.turns.pop()  # nobody was asked: it is asked again
+        elif reply is None and self._ended is None:
             self.review.append(f"no reply to “{ask.id}” within {self.limits.reply_s:g} s")
 
     async def _say_goodbye(self, *, wait: bool = True) -> None:
@@ -402,15 +390,15 @@ class Conversation:
 
     # ---- what it comes to
 
-    def _told(self, stop: _Stop) -> Told:
+    def _told(self, stop: Stop) -> Told:
         self.instants = find(self.timeline)
         kinds = {event.kind for event in self.timeline}
         if self._ended is not None and self._ended.data.get("fault") == "harness":
-            stop = _Stop(f"our own side ended the session: {self._ended.data['cause']}", Outcome.INVALID)
+            stop = Stop(f"our own side ended the session: {self._ended.data['cause']}", Outcome.INVALID)
         elif self._broken is not None:
-            stop = _Stop(f"harness: {type(self._broken).__name__}: {self._broken}", Outcome.INVALID)
+            stop = Stop(f"harness: {type(self._broken).__name__}: {self._broken}", Outcome.INVALID)
         elif "no_audio" in kinds and self.instants.answer is None:
-            stop = _Stop("not a sound reached us: check our own NAT, firewall and codecs", Outcome.INVALID)
+            stop = Stop("not a sound reached us: check our own NAT, firewall and codecs", Outcome.INVALID)
         elif self._replies.remark is not None and self._replies.unsafe is None:
             stop = self._dismissed(self._replies.remark)
             self.review.append(stop.reason)
@@ -418,7 +406,13 @@ class Conversation:
             # Known only once it was over, from a fraction of a word: for a person to decide.
             self.instants = self.instants.model_copy(update={"answer": None, "first_word": None})
             self.review.append("speech began just before the end: a human may have answered")
-        outcome = self._outcome(stop)
+        outcome = outcome_of(
+            stop,
+            self.instants,
+            self._ended,
+            reached=self._reached(),
+            asked_all=asked_all(self.scenario, self.channel.kind, self.turns),
+        )
         if self._is_strange(outcome):
             self.timeline.append(Event(kind="wrong_party", t=self._now(), method="harness", data={"text": ""}))
             self.review.append("a voice was heard and none of the centre's recordings: perhaps somebody else's line")
@@ -431,20 +425,3 @@ class Conversation:
         kinds = {event.kind for event in self.timeline}
         spoke = outcome is Outcome.ANSWERED or (outcome is Outcome.IVR_FAIL and "speech" in kinds)
         return spoke and not kinds & {"prompt", "wrong_party"}
-
-    def _outcome(self, stop: _Stop) -> Outcome:
-        if stop.outcome is Outcome.INVALID:
-            return Outcome.INVALID
-        if self.instants.answer is not None:
-            return Outcome.ANSWERED
-        if stop.outcome is not None:
-            return stop.outcome
-        if self.instants.queue is not None:
-            return Outcome.DROPPED if self._ended and self._ended.data.get("by") != "us" else Outcome.LIMIT
-        if self.instants.request is not None or stop.reason or self._ended_too_soon():
-            return Outcome.IVR_FAIL if self._reached() else Outcome.NET_FAIL
-        return Outcome.IVR_SERVED  # by design no human was asked for; the judgement may still say otherwise
-
-    def _ended_too_soon(self) -> bool:
-        asks = [step.ask for step in self.scenario.steps_on(self.channel.kind) if step.ask is not None]
-        return len([turn for turn in self.turns if turn.ask not in ("dtmf", "farewell")]) < len(asks)

@@ -20,6 +20,7 @@ GREETING_DELAY_U = 0.3
 MARK_TO_WORD_S = 2.5
 MARKS = frozenset({"connected", "line_open", "tone", "tone_end", "prompt", "prompt_end", "music", "music_end"})
 OPEN_BEFORE_WORD_S = 0.15  # closer than this, the "open line" is the word itself
+ON_HOLD_S = 2.0  # music, ringing or a recording of the queue that begins so soon after speech makes it an announcement
 EARLY = 0.1  # stamps of different methods may disagree by so much
 
 
@@ -48,7 +49,21 @@ def _instant(event: Event, confidence: float = 1.0) -> Instant:
     return Instant(t=event.t, method=event.method, u=event.u, confidence=confidence)
 
 
-def _is_queue_sign(event: Event) -> bool:
+def is_announcement(speech: Event, timeline: Sequence[Event]) -> bool:
+    """Whether what puts us on hold begins right after ``speech``, and we have said nothing: then it was no person."""
+    end = next((e.data.get("end") for e in timeline if e.kind == "message" and e.t == speech.t), None)
+    if end is None:
+        return False
+    said = min((event.t for event in timeline if event.kind == "said" and event.t > speech.t), default=float("inf"))
+    return any(
+        event.kind != "speech"
+        and end - 0.5 <= event.t <= min(end + ON_HOLD_S, said)
+        and _is_queue_sign(event, timeline)
+        for event in timeline
+    )
+
+
+def _is_queue_sign(event: Event, timeline: Sequence[Event]) -> bool:
     match event.kind:
         case "prompt":
             return event.data.get("role") in QUEUE_PROMPTS
@@ -57,7 +72,9 @@ def _is_queue_sign(event: Event) -> bool:
         case "tone":
             return event.data.get("name") == "ringback"
         case "speech":
-            return bool(event.data.get("announces"))
+            if "person" in event.data:
+                return bool(event.data.get("announces"))
+            return is_announcement(event, timeline)
         case "music" | "ringing":
             return True
     return False
@@ -65,7 +82,7 @@ def _is_queue_sign(event: Event) -> bool:
 
 def _queue(timeline: Sequence[Event], request: float, answer: Instant | None) -> Instant | None:
     until = float("inf") if answer is None else answer.t + EARLY
-    sign = _first(e for e in timeline if _is_queue_sign(e) and request - EARLY <= e.t <= until)
+    sign = _first(e for e in timeline if _is_queue_sign(e, timeline) and request - EARLY <= e.t <= until)
     if sign is not None:
         return sign.model_copy(update={"t": max(sign.t, request)})
     if answer is None:
@@ -89,9 +106,10 @@ def _answer(timeline: Sequence[Event], request: float) -> tuple[Instant | None, 
 def _is_live(event: Event, timeline: Sequence[Event]) -> bool:
     """Speech counts unless it was judged no person's, or a recording was recognised later that covers its onset."""
     if event.kind == "speech":
-        return float(event.data.get("person", 1.0)) >= 0.5 and not any(
-            start - 0.3 <= event.t < end for start, end in _recordings(timeline)
-        )
+        if "person" in event.data:
+            return float(event.data["person"]) >= 0.5
+        covered = any(start - 0.3 <= event.t < end for start, end in _recordings(timeline))
+        return not covered and not is_announcement(event, timeline)
     return event.kind in ("message", "first_token") and event.method == "dom" and event.data.get("speaker") == "agent"
 
 
@@ -103,7 +121,9 @@ def _recordings(timeline: Sequence[Event]) -> list[tuple[float, float]]:
             spans[-1] = (spans[-1][0], event.t)
         if event.kind == "prompt":
             spans.append((event.t, float("inf")))
-    return spans
+    # What was said again in the same waves was a recording the first time, too.
+    again = [event.data["first"] for event in timeline if event.kind == "prompt" and "first" in event.data]
+    return spans + [(float(start), float(end)) for start, end in again]
 
 
 def _connection(timeline: Sequence[Event], word: Instant, request: float) -> Instant:

@@ -13,7 +13,8 @@ from typing import Literal
 
 from probes.channel import Channel
 from probes.clock import Anchor, Clock
-from probes.conversation import Conversation, State, Told
+from probes.conversation import Conversation, State
+from probes.ending import Told
 from probes.equipment import Equipment
 from probes.judging import judge
 from probes.session import AttemptKey, Evidence, Judgement, Outcome, Session

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from probes.hearing.library import Library
+from probes.hearing.library import Again, Library
 from probes.hearing.line import LineNoise
 from probes.hearing.music import Music
 from probes.hearing.prompts import Prompts
@@ -25,6 +25,11 @@ from probes.target import Prompt
 __all__ = ["Ear", "EarSettings"]
 
 _CHUNK = 1536  # samples worked on at once: six steps of the voice detector
+_MEMORY = 30 * RATE  # samples of the past that are kept
+_WORTH_KEEPING = RATE  # a shorter utterance is not looked for again
+_PAUSE_FRAMES = 5  # of 20 ms
+_SENTENCES_MOST = 4  # of one utterance
+_KEPT_MOST = 40
 _TOLERATED_S = 0.04  # blocks may come so much early or late without a gap being meant
 
 
@@ -56,9 +61,15 @@ class Ear:
         *,
         recorded: Recognises | None = None,
     ) -> None:
-        """Takes the recordings to be recognised; or ``recorded``, which knows already where they are."""
+        """Takes the recordings to be recognised; or ``recorded``, which knows already where they are.
+
+        What is said in the call and is no known recording joins the library given: said again in the same waves, it
+        was one all the time.
+        """
         self._library = prompts if isinstance(prompts, Library) else Library(prompts)
         self._recorded = recorded
+        self._memory: Pcm = np.zeros(0, np.int16)  # the last of what was heard
+        self._kept = 0  # utterances that joined the library
         self._settings = settings or EarSettings()
         self._rest: Pcm = np.zeros(0, np.int16)
         self._origin: float | None = None
@@ -111,6 +122,7 @@ class Ear:
         self._music = Music(self._voice)
         self._turns = Turns(self._settings, self._voice)
         self._tone_end = t
+        self._heard = 0
         self._said: float | None = None  # onset of what is being said, as told to the tones
 
     def _hear(self, pcm: Pcm) -> list[Event]:
@@ -138,7 +150,29 @@ class Ear:
             if event.kind == "music":
                 events += self._tonal(self._tones.interrupted(event.t, music=True))
             events.append(event)
-        return events + self._turns.report(self._voice.now, self._prompts.pending_since)
+        said = self._turns.report(self._voice.now, self._prompts.pending_since)
+        if self._recorded is None:
+            self._remember(pcm, said)
+        return events + said
+
+    def _remember(self, pcm: Pcm, said: list[Event]) -> None:
+        """Keeps what was said, to know it if it comes again."""
+        assert self._origin is not None
+        self._heard += len(pcm)
+        self._memory = np.concatenate((self._memory, pcm))[-_MEMORY:]
+        begins = self._origin + (self._heard - len(self._memory)) / RATE  # of the memory
+        for event in said:
+            end = event.data.get("end")
+            if event.kind != "message" or event.data["speaker"] != "agent" or end is None:
+                continue
+            first, last = round((event.t - 0.05 - begins) * RATE), round((end + 0.05 - begins) * RATE)
+            if first < 0:
+                continue
+            for start in _sentences(self._memory[first:last]):
+                if self._kept < _KEPT_MOST:
+                    self._kept += 1
+                    again = Again(f"again-{self._kept}", (event.t + max(0.0, start / RATE - 0.05), end))
+                    self._library.add(again, self._memory[first + start : last])
 
     def _tonal(self, heard: list[Event]) -> list[Event]:
         """A tone ends the music; once it is over, music may begin."""
@@ -150,3 +184,19 @@ class Ear:
                 self._tone_end = event.t
             events.append(event)
         return events
+
+
+def _sentences(said: Pcm) -> list[int]:
+    """Returns where in an utterance something may begin that comes again later: at its start, and after its pauses."""
+    size = RATE // 50
+    whole = said[: len(said) // size * size].astype(np.float32).reshape(-1, size)
+    if len(said) < _WORTH_KEEPING or not len(whole):
+        return []
+    level = np.sqrt(np.mean(whole**2, axis=1))
+    quiet, starts = level < level.max() / 30, [0]
+    for frame in np.flatnonzero(quiet[:-1] & ~quiet[1:]) + 1:
+        paused = frame >= _PAUSE_FRAMES and bool(quiet[frame - _PAUSE_FRAMES : frame].all())
+        start = int(frame - 1) * size
+        if paused and start - starts[-1] >= _WORTH_KEEPING and len(said) - start >= _WORTH_KEEPING:
+            starts.append(start)
+    return starts[:_SENTENCES_MOST]

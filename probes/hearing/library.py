@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from probes.hearing.lowband import LOW_RATE, Low, LowBand
 from probes.hearing.wav import RATE, Pcm
@@ -17,10 +19,20 @@ _SIZE = 8192  # of the transform: head + query without wrapping round
 
 
 @dataclass(frozen=True)
+class Again:
+    """Something said earlier in the same call, by whomever: ``first`` is when, in session seconds."""
+
+    id: str
+    first: tuple[float, float]
+    role: None = None
+    text: str = ""
+
+
+@dataclass(frozen=True)
 class Reference:
     """One recording, from its first to its last audible sample."""
 
-    prompt: Prompt
+    prompt: Prompt | Again
     phases: tuple[Low, ...]  # [k]: played k samples (at 8 kHz) later
     seconds: float
     lead: float  # seconds of silence before, cut off
@@ -46,16 +58,14 @@ class Library:
 
     def __init__(self, prompts: list[tuple[Prompt, Pcm]]) -> None:
         self.references = [_reference(prompt, pcm) for prompt, pcm in prompts]
-        heads = np.zeros((len(prompts), _SIZE), np.float32)
-        for row, reference in zip(heads, self.references, strict=True):
-            head = reference.low[:_HEAD]
-            row[: len(head)] = head
-        self._heads = np.fft.rfft(heads, axis=1).astype(np.complex64)
-        powers = np.pad(np.cumsum(heads.astype(np.float64) ** 2, axis=1), ((0, 0), (QUERY, 0)))
-        last = np.arange(-QUERY, _HEAD) + QUERY  # shift -QUERY .. _HEAD-1: power under the query
-        under = powers[:, last + QUERY - 1] - np.where(last > 0, powers[:, np.maximum(last - 1, 0)], 0)
-        quiet = np.array([QUERY * (0.2 * reference.voiced) ** 2 for reference in self.references])
-        self._scale = (1 / np.sqrt(np.maximum(under, quiet[:, None] + 1))).astype(np.float32)
+        self._heads, self._scale = _spectra(self.references)
+
+    def add(self, prompt: Prompt | Again, pcm: Pcm) -> None:
+        """Adds a recording: from now on it is found as well."""
+        reference = _reference(prompt, pcm)
+        heads, scale = _spectra([reference])
+        self.references.append(reference)
+        self._heads, self._scale = np.concatenate((self._heads, heads)), np.concatenate((self._scale, scale))
 
     def find(self, query: Low, least: float) -> list[Found]:
         """Looks ``query`` up.
@@ -83,7 +93,21 @@ class Library:
         return sorted(found, key=lambda fit: -fit.likeness)
 
 
-def _reference(prompt: Prompt, pcm: Pcm) -> Reference:
+def _spectra(references: Sequence[Reference]) -> tuple[NDArray[np.complex64], NDArray[np.float32]]:
+    """Returns what a look-up multiplies with: the heads' spectra, and a scale for each shift."""
+    heads = np.zeros((len(references), _SIZE), np.float32)
+    for row, reference in zip(heads, references, strict=True):
+        head = reference.low[:_HEAD]
+        row[: len(head)] = head
+    powers = np.pad(np.cumsum(heads.astype(np.float64) ** 2, axis=1), ((0, 0), (QUERY, 0)))
+    last = np.arange(-QUERY, _HEAD) + QUERY  # shift -QUERY .. _HEAD-1: power under the query
+    under = powers[:, last + QUERY - 1] - np.where(last > 0, powers[:, np.maximum(last - 1, 0)], 0)
+    quiet = np.array([QUERY * (0.2 * reference.voiced) ** 2 for reference in references])
+    scale = (1 / np.sqrt(np.maximum(under, quiet[:, None] + 1))).astype(np.float32)
+    return np.fft.rfft(heads, axis=1).astype(np.complex64), scale
+
+
+def _reference(prompt: Prompt | Again, pcm: Pcm) -> Reference:
     loud = np.flatnonzero(
         np.abs(pcm.astype(np.int32)) > max(30, int(np.abs(pcm.astype(np.int32)).max(initial=0)) // 100)
     )

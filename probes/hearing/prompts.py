@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from probes.hearing.library import PHASES, QUERY, Library, Reference
+from probes.hearing.library import PHASES, QUERY, Again, Library, Reference
 from probes.hearing.lowband import LOW_RATE, Low, LowBand, likeness, likenesses
 from probes.hearing.wav import RATE, Pcm
 from probes.session import Event
@@ -113,12 +113,12 @@ class Prompts:
         Returns:
             What has become certain.
         """
-        if not self._library.references:
-            return []
         self._low = np.concatenate((self._low, self._band.push(pcm)))
         if len(self._low) > 2 * _KEPT:
             self._first += len(self._low) - _KEPT
             self._low = self._low[-_KEPT:]
+        if not self._library.references:
+            return []
         events: list[Event] = []
         if self._playing is not None:
             self._follow(self._playing)
@@ -308,5 +308,7 @@ class Prompts:
 
     def _event(self, kind: str, trace: _Trace, sample: int, u: float, **more: bool) -> Event:
         prompt = trace.reference.prompt
-        data = {"id": prompt.id, "role": prompt.role, "text": prompt.text, **more}
+        data: dict[str, object] = {"id": prompt.id, "role": prompt.role, "text": prompt.text, **more}
+        if isinstance(prompt, Again):
+            data["first"] = list(prompt.first)
         return Event(kind=kind, t=self._time(sample, trace.first_phase), method="prompt", u=u, data=data)

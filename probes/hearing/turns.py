@@ -164,6 +164,7 @@ class Turns:
             "speaker": "agent" if said.prompt is None else "ivr",
             "text": prompt.get("text") or None,
             "role": prompt.get("role"),
+            **({"first": prompt["first"]} if "first" in prompt else {}),
             "end": said.end,
         }
         return Event(

@@ -1,0 +1,73 @@
+"""How a conversation ends: what stopped it, and which outcome that comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from probes.judging import Reply, Turn
+from probes.session import Event, Instants, Outcome
+from scenarios.model import ChannelKind, Limits, Scenario
+
+
+@dataclass
+class Told:
+    """What the conversation found out."""
+
+    outcome: Outcome
+    reason: str
+    timeline: list[Event]
+    instants: Instants
+    turns: list[Turn]
+    heard: list[Reply]
+    review: list[str] = field(default_factory=list)
+
+
+class Stop(Exception):
+    """The conversation is over; ``outcome`` None means: as the instants say."""
+
+    def __init__(self, reason: str, outcome: Outcome | None = None) -> None:
+        self.reason, self.outcome = reason, outcome
+
+
+def not_connected(ended: Mapping[str, Any]) -> tuple[Stop, list[str]]:
+    """What a refusal before any menu comes to, and the doubts; what our own trunk refuses is never the centre's."""
+    cause, fault = ended.get("cause", "ended"), ended.get("fault")
+    if fault == "line":
+        return Stop(f"our own line did not carry the call: {cause}", Outcome.INVALID), []
+    doubts = [f"it cannot be told whether our own trunk or the centre said {cause}"] if fault == "unclear" else []
+    return Stop(f"not connected: {cause}", Outcome.NET_FAIL), doubts
+
+
+def left_waiting(ended: Event | None, limits: Limits, *, in_queue: bool) -> Stop:
+    """What it comes to when nobody answered: the far end has left, or a limit of the plan is reached."""
+    if ended is not None:
+        cause = ended.data.get("cause", "")
+        if in_queue:
+            return Stop(f"released in the queue ({cause})", Outcome.DROPPED)
+        return Stop(f"hung up after a human was asked for ({cause})", Outcome.IVR_FAIL)
+    if in_queue:
+        return Stop(f"waited {limits.queue_s:g} s in the queue", Outcome.LIMIT)
+    return Stop(f"no queue within {limits.menu_s:g} s of asking for a human", Outcome.IVR_FAIL)
+
+
+def asked_all(scenario: Scenario, kind: ChannelKind, turns: Sequence[Turn]) -> bool:
+    """Whether every question of the script was put."""
+    asks = [step.ask for step in scenario.steps_on(kind) if step.ask is not None]
+    return len([turn for turn in turns if turn.ask not in ("dtmf", "farewell")]) >= len(asks)
+
+
+def outcome_of(stop: Stop, instants: Instants, ended: Event | None, *, reached: bool, asked_all: bool) -> Outcome:
+    """Returns the outcome of a conversation that ``stop`` ended."""
+    if stop.outcome is Outcome.INVALID:
+        return Outcome.INVALID
+    if instants.answer is not None:
+        return Outcome.ANSWERED
+    if stop.outcome is not None:
+        return stop.outcome
+    if instants.queue is not None:
+        return Outcome.DROPPED if ended and ended.data.get("by") != "us" else Outcome.LIMIT
+    if instants.request is not None or stop.reason or not asked_all:
+        return Outcome.IVR_FAIL if reached else Outcome.NET_FAIL
+    return Outcome.IVR_SERVED  # by design no human was asked for; the judgement may still say otherwise
