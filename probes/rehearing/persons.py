@@ -36,6 +36,15 @@ REPLY_S = 8.0  # so soon a person replies
 CLINGS_S, CLINGING_S = 0.8, 0.4  # how long a scrap may be, and how soon it follows
 _OVERLAP_S = 0.15
 MENUS = ("menu", "invalid", "welcome")
+_GREETINGS = (
+    "为您服务", "请讲", "可以帮您", "可以帮到您", "需要办理", "您贵姓", "怎么称呼",
+    "may i help", "can i help", "can i do for you", "how can we help", "speaking",
+)  # fmt: skip
+_ON_HOLD = (
+    "正忙", "全忙", "请稍候", "请稍后", "耐心等待", "排队", "前面还有", "正在为您转接", "请不要挂机", "请勿挂机", "稍后再拨",
+    "please hold", "stay on the line", "agents are busy", "putting you through", "transferring you", "call again later",
+    "number one in", "in the queue",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -123,6 +132,11 @@ def _signs(
     ):
         signs.append(("clings-to-a-recording", CLINGS))
     until = math.inf if waiting is None else waiting.t
+    text = next((str(e.data.get("text") or "") for e in timeline if e.kind == "message" and e.t == start), "").lower()
+    if any(words in text for words in _ON_HOLD):
+        signs.append(("words-of-the-queue", QUEUED))
+    elif any(words in text for words in _GREETINGS):
+        signs.append(("words-of-a-greeting", GREETED))
     replies, ignored = _exchanges(start, until, timeline)
     signs += [("answered-us", ANSWERED_US)] * min(replies, ANSWERED_MOST)
     if not replies:

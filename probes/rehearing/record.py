@@ -7,12 +7,15 @@ from typing import Literal
 from pydantic import Field
 
 from probes.session import Event, Instants, Outcome, Record, Session
+from probes.voice.quality import Quality
+from probes.voice.wire.rtp import Reception
 
 # What the measuring pass computes anew; everything else in a timeline is kept as the call wrote it.
 ACOUSTIC = frozenset(
     {
         "prompt", "prompt_end", "tone", "tone_end", "music", "music_end", "line_open", "speech", "queue", "answer",
-        "first_word", "clipping", "level", "dead_air", "one_way", "talk_over",
+        "first_word", "clipping", "level", "dead_air", "one_way", "talk_over", "first_audio", "stream_change",
+        "rtp_gap",
     }
 )  # fmt: skip
 
@@ -41,6 +44,8 @@ class Hearing(Record):
     review: list[str] = Field(default_factory=list)
     instants: Instants
     judged: list[Judged] = Field(default_factory=list)
+    quality: Quality | None = None
+    reception: Reception | None = None
     events: list[Event] = Field(default_factory=list)
 
 

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from probes.hearing.version import HEARING_VERSION
-from probes.hearing.wav import Pcm
-from probes.rehearing.evidence import Heard, load
+from probes.hearing.wav import RATE, Pcm
+from probes.rehearing.evidence import Heard, has_sound, load
 from probes.rehearing.measuring import Call, Measured, measure
 from probes.rehearing.outcomes import measured_instants, reassess
 from probes.rehearing.persons import Weighed, annotate, weigh
 from probes.rehearing.record import Hearing, Judged, is_acoustic
 from probes.session import Event, Instants, Session
 from probes.target import Prompt
+from probes.voice.sound_events import Packets, sound_events
 
+TALKED_OVER_S = 0.4  # of both sides speaking: less is the polite overlap of every talk
 TOGETHER = 120  # calls measured at once: more would find no more recordings, and fill the memory
 
 
@@ -57,7 +59,7 @@ def rehear(
         library: the recordings that the target lists.
         progress: told how much of how much is done.
     """
-    calls = sorted((one for one in sessions if _has_sound(*one)), key=lambda one: one[0].attempt.id)
+    calls = sorted((one for one in sessions if has_sound(*one)), key=lambda one: one[0].attempt.id)
     batches = [calls[first : first + TOGETHER] for first in range(0, len(calls), TOGETHER)]
     if len(batches) > 1 and len(batches[-1]) < TOGETHER // 2:
         batches[-2:] = [batches[-2] + batches[-1]]
@@ -80,10 +82,6 @@ def rehear(
     return Pass(f"{HEARING_VERSION}-{digest.hexdigest()[:12]}", hearings)
 
 
-def _has_sound(session: Session, folder: Path) -> bool:
-    return session.attempt.channel == "voice" and (folder / "call.wav").exists()
-
-
 def _call(session: Session, heard: Heard) -> Call:
     request = session.instants.request
     return Call(heard.far, spoken(session), None if request is None else request.t)
@@ -98,7 +96,10 @@ def spoken(session: Session) -> tuple[tuple[float, float], ...]:
 
 def _hearings(sessions: Sequence[Session], heard: Sequence[Heard], measured: Sequence[Measured]) -> list[Hearing]:
     timelines = [
-        sorted([*_kept(session), *one.events, *found.events], key=lambda event: event.t)
+        sorted(
+            [*_kept(session), *one.events, *_worded(found.events, session), *_flaws(session, one, found)],
+            key=lambda event: event.t,
+        )
         for session, one, found in zip(sessions, heard, measured, strict=True)
     ]
     first: list[tuple[list[Weighed], Instants]] = []
@@ -109,6 +110,44 @@ def _hearings(sessions: Sequence[Session], heard: Sequence[Heard], measured: Seq
         _hearing(session, one, timeline, weighed, instants, _alike(session, sessions))
         for session, one, timeline, (weighed, instants) in zip(sessions, heard, timelines, first, strict=True)
     ]
+
+
+def _worded(events: Sequence[Event], session: Session) -> list[Event]:
+    """Puts the words that were heard during the call into what was said at the same time."""
+    known = [
+        (event.t, float(event.data["end"]), event.data["text"])
+        for event in session.timeline
+        if event.kind == "message" and event.data.get("text") and event.data.get("end") is not None
+    ]
+    result = []
+    for event in events:
+        end = event.data.get("end")
+        if event.kind == "message" and end is not None and not event.data.get("text"):
+            fits = [(min(end, b) - max(event.t, a), text) for a, b, text in known]
+            overlap, text = max(fits, default=(0.0, None))
+            if overlap > 0.5 * (end - event.t):
+                event = event.model_copy(update={"data": event.data | {"text": text}})
+        result.append(event)
+    return result
+
+
+def _flaws(session: Session, heard: Heard, found: Measured) -> list[Event]:
+    """What is wrong with the sound, and where the far end talked over us."""
+    connected = session.instants.connected
+    if connected is None:
+        return []
+    speech = [(e.t, float(e.data["end"])) for e in found.events if e.kind == "message" and e.data.get("end")]
+    own = spoken(session)
+    count = None if heard.reception is None else Packets(received=heard.reception.received)
+    end = session.instants.end
+    span = (connected.t, len(heard.far) / RATE if end is None else end.t)
+    flaws = sound_events(heard.far, heard.own, span, far_speech=speech, own_speech=own, packets=count)
+    for start, until in own:
+        over = [(max(start, a), min(until, b)) for a, b in speech if min(until, b) - max(start, a) > TALKED_OVER_S]
+        flaws += [
+            Event(kind="talk_over", t=a, method="voice", u=0.05, data={"seconds": round(b - a, 3)}) for a, b in over
+        ]
+    return flaws
 
 
 def _kept(session: Session) -> list[Event]:
@@ -135,7 +174,7 @@ def _hearing(
 ) -> Hearing:
     annotated = annotate(timeline, weighed)
     outcome, reason, sure, review = reassess(session, annotated, instants, weighed)
-    acoustic = [event for event in annotated if is_acoustic(event)] + list(heard.events)
+    acoustic = [event for event in annotated if is_acoustic(event)]
     for name in ("queue", "answer", "first_word"):
         found = getattr(instants, name)
         if found is not None:
@@ -153,6 +192,8 @@ def _hearing(
         certain=sure,
         review=review,
         instants=instants,
+        quality=heard.quality,
+        reception=heard.reception,
         judged=[Judged(start=w.start, end=w.end, person=round(w.person, 4), signs=w.signs) for w in weighed],
         events=events,
     )
