@@ -22,6 +22,7 @@ from probes.rehearing.repeats import Heard, Repeat, find_known, find_repeats
 from probes.session import Event
 from probes.target import Prompt
 
+_WORDS_S = 1.0  # a shorter live voice between recordings is a scrap of one: the number in "you are number three"
 _BLOCK = RATE  # samples at a time
 _KNOWN_S, _KNOWN_SHARE = 0.6, 0.5  # of a library recording that must be heard
 _TOGETHER_S = 0.05  # two finds of one recording that begin so close are one
@@ -75,12 +76,17 @@ def measure(
     for call, mine in zip(calls, found, strict=True):
         events.append(_listen(call, mine, library))
         progress()
-    live = [[event.t for event in heard_ if event.kind == "speech"] for heard_ in events]
+    live = [[start for start, end in _utterances(heard_) if end - start >= _WORDS_S] for heard_ in events]
     named = with_roles(found, [call.request for call in calls], live)
     return [
         Measured([_named(event, mine) for event in heard_], mine, mine_steps)
         for heard_, mine, mine_steps in zip(events, named, steps, strict=True)
     ]
+
+
+def _utterances(events: Sequence[Event]) -> list[tuple[float, float]]:
+    said = [event for event in events if event.kind == "message" and event.data.get("speaker") == "agent"]
+    return [(event.t, float(event.data["end"])) for event in said if event.data.get("end") is not None]
 
 
 def _tones(far: Pcm) -> list[tuple[float, float]]:

@@ -41,7 +41,8 @@ _GREETINGS = (
     "may i help", "can i help", "can i do for you", "how can we help", "speaking",
 )  # fmt: skip
 _ON_HOLD = (
-    "正忙", "全忙", "请稍候", "请稍后", "耐心等待", "排队", "前面还有", "正在为您转接", "请不要挂机", "请勿挂机", "稍后再拨",
+    "正忙", "全忙", "请稍候", "请稍后", "耐心等待", "排队", "前面还有", "正在为您转接", "请不要挂机", "请勿挂机",
+    "稍后再拨",
     "please hold", "stay on the line", "agents are busy", "putting you through", "transferring you", "call again later",
     "number one in", "in the queue",
 )  # fmt: skip
