@@ -18,6 +18,7 @@ from rich.console import Console
 
 from harness.commands import authorise, campaign, evidence, speak
 from harness.commands import plan as plan_commands
+from harness.commands.calibrate import calibrate
 from harness.commands.doctor import doctor
 from harness.commands.rehear import rehear
 from scenarios.errors import InputError, ShopperError
@@ -34,6 +35,7 @@ app.add_typer(speak.app, name="speak")
 app.command("stop")(campaign.stop_everything)
 app.command()(doctor)
 app.command("rehear")(rehear)
+app.command("calibrate")(calibrate)
 
 LangOption = Annotated[str, typer.Option("--lang", help="zh or en: language of what is printed", metavar="zh|en")]
 JsonOption = Annotated[
@@ -81,6 +83,7 @@ def probe(
     """Carry out a plan: calls and chats, scores and a report."""
     from harness import run, signals
     from results import summary
+    from results.certificate import quoted
 
     if target is not None and plan is None:
         raise InputError("a target needs a plan of its own", cure="give --plan; shopper init writes one to start from")
@@ -91,7 +94,7 @@ def probe(
     except signals.Interrupted:
         typer.echo("shopper: stopped; every call and chat was ended, and what was measured is kept", err=True)
         raise typer.Exit(130) from None
-    summary.render(console, done.metrics, done.scorecard, request.lang)
+    summary.render(console, done.metrics, done.scorecard, request.lang, calibrated=quoted(done.folder))
     for sentence in done.shortfalls:
         console.print(f"未测得 / not measured: {sentence}", style="red", markup=False, soft_wrap=True)
     console.print(f"报告 / report: {done.report}", soft_wrap=True, markup=False)
@@ -174,11 +177,13 @@ def score(run: RunArgument, lang: LangOption = "zh", as_json: JsonOption = False
     """Score a run again from its sessions, and print it."""
     from harness.conclusion import conclude
     from results import summary
+    from results.certificate import quoted
     from results.run_folder import RunFolder
 
     folder = RunFolder.open(run)
     done = conclude(folder, list(folder.measured()), _lang(lang))
-    summary.render(Console(stderr=as_json), done.metrics, done.scorecard, _lang(lang))
+    console = Console(stderr=as_json)
+    summary.render(console, done.metrics, done.scorecard, _lang(lang), calibrated=quoted(folder))
     if as_json:
         typer.echo(json.dumps(_document(done), ensure_ascii=False))
     raise typer.Exit(done.exit_code)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from harness import kill_switch
+from harness import certificate, kill_switch
 from harness.campaign import Campaign, Listeners
 from harness.dispatch import Rhythm
 from harness.inputs import Inputs, read, speech_cache
@@ -119,6 +119,7 @@ def write_inputs(
         versions=versions() | scripts,
     )
     folder.write_info(info)
+    certificate.hand_to(folder)
 
 
 def new_id(name: str, started: datetime) -> str:

@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from probes.session import Session
 from results import flow_table, flow_words, words
+from results.certificate import HEADS, NOTES, TITLE, quoted
 from results.curves import figure
 from results.flow_table import FlowTable
 from results.reasons import in_words
@@ -85,6 +86,8 @@ def write(folder: RunFolder, lang: Lang = "zh") -> Path:
         "rates": _groups(metrics, card, lang, "rate"),
         "waits": _groups(metrics, card, lang, "wait"),
         "waits_note": words.label("waits_note", lang, seed=SEED),
+        "calibrated": quoted(folder),
+        "calibration": {"title": TITLE, "heads": HEADS, "note": NOTES},
         "curve": Markup(curve) if curve else None,  # noqa: S704 - Plotly's own, of numbers and our labels
         "curve_text": words.curve_text,
         "points": words.points,

@@ -11,6 +11,7 @@
                            hearing-<pass>.json: what a measuring pass found, beside what the call itself did
       library/             the recordings known to the measuring passes
       hearing.json         which measuring passes there were, and which one counts (HearingIndex)
+      certificate.json     the calibration certificate that was in force when the run began, if there was one
       observations.csv     one row per session (scoring.observations)
       metrics.json         scoring.metrics.Metrics
       scorecard.json       scoring.scorecard.Scorecard
@@ -33,6 +34,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from probes.rehearing.record import Hearing, overlaid
 from probes.session import Evidence, Record, Session
+from results.certificate import Certificate
 from results.flow_table import FlowTable
 from results.whole_file import write, writing
 from scenarios.errors import RunError
@@ -112,6 +114,7 @@ class RunFolder:
         self.sandbox = path / "sandbox"
         self.hearing = path / "hearing.json"
         self.library = path / "library"
+        self.certificate = path / "certificate.json"
 
     @classmethod
     def create(cls, root: Path, run_id: str) -> RunFolder:
@@ -217,6 +220,16 @@ class RunFolder:
         index = HearingIndex(passes=(*kept, found))
         write(self.hearing, index.model_dump_json(indent=2))
         return index
+
+    def write_certificate(self, certificate: Certificate) -> Path:
+        """Keeps the calibration certificate; the first one stays, because it is the one that the run began with."""
+        if self.certificate.exists():
+            return self.certificate
+        return write(self.certificate, certificate.model_dump_json(indent=2))
+
+    def read_certificate(self) -> Certificate | None:
+        """Reads certificate.json; None if there was none in force."""
+        return _read(self.certificate, Certificate) if self.certificate.exists() else None
 
     def write_info(self, info: RunInfo) -> Path:
         """Writes run.json."""

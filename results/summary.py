@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text as RichText
 
 from results import flow_words, words
+from results.certificate import HEADS, NOTES, TITLE, Quoted
 from results.flow_table import STAGES as FLOW_STAGES
 from results.flow_table import FlowTable
 from results.run_folder import PlanChange
@@ -33,8 +34,9 @@ def render(
     *,
     flow: FlowTable | None = None,
     deviations: Sequence[PlanChange] = (),
+    calibrated: Quoted | None = None,
 ) -> None:
-    """Prints the tables: outcomes, rates, times, scorecard, warnings; of a campaign flow table and deviations too."""
+    """Prints the tables: outcomes, rates, times, calibration, scorecard, warnings; of a campaign its flow too."""
     if flow is not None:
         console.print(flow_table(flow, lang))
     for change in deviations:
@@ -43,6 +45,8 @@ def render(
     console.print(_outcomes(metrics, lang))
     console.print(_rates(metrics, lang))
     console.print(_times(metrics, lang))
+    if calibrated is not None:
+        calibration(console, calibrated, lang)
     for channel, found in metrics.channels.items():
         _curve(console, channel, found, lang)
     console.print(_scorecard(scorecard, lang))
@@ -123,6 +127,22 @@ def _times(metrics: Metrics, lang: Lang) -> Table:
             shown = [number if isinstance(number, str) else words.seconds(number) for number in numbers]
             table.add_row(_name(id_, lang), str(waits.n), *shown)
     return table
+
+
+def calibration(console: Console, quoted: Quoted, lang: Lang) -> None:
+    """Prints the calibration certificate: bias ± U of each instant; in red, in both languages, what is wrong."""
+    if quoted.fault is not None:
+        console.print(RichText(f"{quoted.fault.zh} / {quoted.fault.en}", style="bold red"), soft_wrap=True)
+    if quoted.certificate is None:
+        return
+    table = _table(TITLE.in_(lang), *(head.in_(lang) for head in HEADS), right=(2, 3, 4, 5))
+    for row in quoted.rows(lang):
+        table.add_row(*row)
+    table.caption, table.caption_justify = (
+        "\n".join([quoted.about(lang), *quoted.conditions(lang), NOTES.in_(lang)]),
+        "left",
+    )
+    console.print(table)
 
 
 def _name(id_: str, lang: Lang) -> str:

@@ -112,5 +112,5 @@ def test_the_documented_layout_is_the_real_one(tmp_path):
     folder = RunFolder.create(tmp_path, "r")
     words = Path(__file__).parent.parent.joinpath("docs", "run-folder.md").read_text("utf-8")
     names = [path.name for key, path in vars(folder).items() if key != "path"]
-    assert len(names) == 13
+    assert len(names) == 14
     assert [name for name in names if name not in words] == []

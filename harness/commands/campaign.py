@@ -68,8 +68,9 @@ def run(
     done = _conclude(place, language)
     if done is not None:
         from results import summary
+        from results.certificate import quoted
 
-        summary.render(console, done.metrics, done.scorecard, language)
+        summary.render(console, done.metrics, done.scorecard, language, calibrated=quoted(place.run))
     _show(place, console, language)
     if done is not None:
         console.print(f"报告 / report: {done.report}", soft_wrap=True, markup=False)
