@@ -60,14 +60,17 @@ class Ear:
         settings: EarSettings | None = None,
         *,
         recorded: Recognises | None = None,
+        voice: VoiceActivity | None = None,
     ) -> None:
         """Takes the recordings to be recognised; or ``recorded``, which knows already where they are.
+
+        ``voice`` may know already where voice is.
 
         What is said in the call and is no known recording joins the library given: said again in the same waves, it
         was one all the time.
         """
         self._library = prompts if isinstance(prompts, Library) else Library(prompts)
-        self._recorded = recorded
+        self._recorded, self._known_voice = recorded, voice
         self._memory: Pcm = np.zeros(0, np.int16)  # the last of what was heard
         self._kept = 0  # utterances that joined the library
         self._settings = settings or EarSettings()
@@ -116,7 +119,7 @@ class Ear:
     def _start(self, t: float) -> None:
         self._origin = t
         self._tones = Tones(t)
-        self._voice = VoiceActivity(t)
+        self._voice = self._known_voice or VoiceActivity(t)
         self._line = LineNoise(t)
         self._prompts: Recognises = self._recorded or Prompts(self._library, t)
         self._music = Music(self._voice)

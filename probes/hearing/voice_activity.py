@@ -185,6 +185,37 @@ class VoiceActivity:
         return begin + (first + int(loud[-1]) + 1) * _FINE_S if len(loud) else t + STEP_S
 
 
+class Recalled(VoiceActivity):
+    """Voice activity that was found before, told again: everything but the network's work."""
+
+    def __init__(self, steps: Sequence[Step], origin: float = 0.0) -> None:
+        """Takes the steps that :meth:`VoiceActivity.push` gave for the same sound."""
+        super().__init__(origin)
+        self._known = steps
+
+    def push(self, pcm: Pcm) -> list[Step]:
+        """Takes the next samples; returns the steps they complete."""
+        self.prepare(pcm)
+        question = self._question
+        first = self._frames.count - len(question.levels)
+        question.voices = [self._known[first + index].voice for index in question.asked]
+        return self.finish()
+
+
+def listen(calls: Sequence[Pcm]) -> list[list[Step]]:
+    """Returns the voice activity of whole calls, from time 0; the network is asked about all of them together."""
+    ears: list[VoiceActivity] = [VoiceActivity() for _ in calls]
+    steps: list[list[Step]] = [[] for _ in calls]
+    for start in range(0, max(map(len, calls), default=0), _AT_ONCE):
+        hearing = [(ear, call, heard) for ear, call, heard in zip(ears, calls, steps, strict=True) if start < len(call)]
+        for ear, call, _ in hearing:
+            ear.prepare(call[start : start + _AT_ONCE])
+        ask([ear for ear, _, _ in hearing])
+        for ear, _, heard in hearing:
+            heard += ear.finish()
+    return steps
+
+
 def ask(calls: Sequence[VoiceActivity]) -> None:
     """Asks the network about everything that ``calls`` have prepared, one step of all of them at a time."""
     network = voice_network()

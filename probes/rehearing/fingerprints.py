@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import rfft
 from scipy.signal import resample_poly
 
 from probes.hearing.frames import cut
@@ -50,8 +51,8 @@ def words(pcm: Pcm) -> Words:
     energy = np.empty((len(frames), _BANDS), np.float32)
     loud = np.empty(len(frames), bool)
     for first in range(0, len(frames), _BLOCK):
-        part = frames[first : first + _BLOCK] * _SHAPE
-        energy[first : first + len(part)] = np.square(np.abs(np.fft.rfft(part, axis=1))).astype(np.float32) @ _SUM
+        part = frames[first : first + _BLOCK] * _SHAPE  # float32 throughout
+        energy[first : first + len(part)] = np.square(np.abs(rfft(part, axis=1))) @ _SUM
         loud[first : first + len(part)] = np.sqrt(np.mean(part**2, axis=1)) > _SILENT
     level = np.log(energy + 1.0)
     slope = np.diff(level, axis=1)

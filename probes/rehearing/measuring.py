@@ -13,7 +13,7 @@ import numpy as np
 
 from probes.hearing.ear import Ear
 from probes.hearing.tones import Tones
-from probes.hearing.voice_activity import Step, VoiceActivity
+from probes.hearing.voice_activity import Recalled, Step, listen
 from probes.hearing.wav import RATE, Pcm
 from probes.rehearing.fingerprints import Index
 from probes.rehearing.recorded import Recorded
@@ -23,6 +23,7 @@ from probes.session import Event
 from probes.target import Prompt
 
 _WORDS_S = 1.0  # a shorter live voice between recordings is a scrap of one: the number in "you are number three"
+_ABREAST = 16  # calls about which the voice network is asked together
 _BLOCK = RATE  # samples at a time
 _KNOWN_S, _KNOWN_SHARE = 0.6, 0.5  # of a library recording that must be heard
 _TOGETHER_S = 0.05  # two finds of one recording that begin so close are one
@@ -56,11 +57,12 @@ def measure(
         library: the recordings that the target lists.
         progress: called three times a call.
     """
-    tones, steps, heard = [], [], []
+    steps: list[list[Step]] = []
+    for first in range(0, len(calls), _ABREAST):
+        steps += listen([call.far for call in calls[first : first + _ABREAST]])
+    heard = []
     for call in calls:
-        tones.append(_tones(call.far))
-        steps.append(_voice(call.far))
-        heard.append(Heard.of(call.far, tones[-1]))
+        heard.append(Heard.of(call.far, _tones(call.far)))
         progress()
     known = [Heard.of(pcm) for _, pcm in library]
     index = Index([one.words for one in known])
@@ -73,8 +75,8 @@ def measure(
         found.append(_apart(sorted(mine, key=lambda piece: piece.start)))
         progress()
     events = []
-    for call, mine in zip(calls, found, strict=True):
-        events.append(_listen(call, mine, library))
+    for call, mine, voice in zip(calls, found, steps, strict=True):
+        events.append(_listen(call, mine, voice, library))
         progress()
     live = [[start for start, end in _utterances(heard_) if end - start >= _WORDS_S] for heard_ in events]
     named = with_roles(found, [call.request for call in calls], live)
@@ -96,13 +98,6 @@ def _tones(far: Pcm) -> list[tuple[float, float]]:
     events += tones.finish()
     edges = [event.t for event in events]
     return list(zip(edges[::2], edges[1::2], strict=False))
-
-
-def _voice(far: Pcm) -> list[Step]:
-    voice, steps = VoiceActivity(), []
-    for first in range(0, len(far), _BLOCK):
-        steps += voice.push(far[first : first + _BLOCK])
-    return steps
 
 
 def _listed(repeats: Sequence[Repeat], library: Sequence[tuple[Prompt, Pcm]]) -> list[Piece]:
@@ -167,9 +162,12 @@ def _apart(found: Sequence[Piece]) -> list[Piece]:
     return result
 
 
-def _listen(call: Call, found: Sequence[Piece], library: Sequence[tuple[Prompt, Pcm]]) -> list[Event]:
+def _listen(
+    call: Call, found: Sequence[Piece], steps: Sequence[Step], library: Sequence[tuple[Prompt, Pcm]]
+) -> list[Event]:
     spans = [(piece.start, piece.end, _data(piece, number, library)) for number, piece in enumerate(found)]
-    ear = Ear([], recorded=Recorded([span for span, piece in zip(spans, found, strict=True) if piece.voiced]))
+    recorded = Recorded([span for span, piece in zip(spans, found, strict=True) if piece.voiced])
+    ear = Ear([], recorded=recorded, voice=Recalled(steps))
     events: list[Event] = []
     for first in range(0, len(call.far), _BLOCK):
         events += ear.push(first / RATE, call.far[first : first + _BLOCK])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ _COVERED = 3  # so many other calls with the same stretch are enough
 _STRETCH = LOW_RATE * 16 // 100  # samples compared at once
 _STEP = LOW_RATE // 50
 _REACH = LOW_RATE * 5 // 100  # an alignment by fingerprints is right within 40 ms
+_BEYOND = 8 * LOW_RATE  # so far outside the equal words the waves are compared as well
 _SAME = 0.6  # least likeness of a stretch that is the same sound
 _SURE = 0.75  # ... of half a second that fixes the alignment
 _LOUD = 40.0  # RMS in the low band below which nothing can be compared
@@ -49,6 +49,7 @@ class Heard:
 
     words: Words
     low: Low  # at 2 kHz
+    power: NDArray[np.float64]  # running sum of its squares, from 0 on
 
     @classmethod
     def of(cls, pcm: Pcm, tones: Sequence[tuple[float, float]] = ()) -> Heard:
@@ -61,7 +62,8 @@ class Heard:
         kept = pcm.copy()
         for start, end in tones:
             kept[max(0, int((start - 0.05) * 8000)) : int((end + 0.05) * 8000)] = 0
-        return cls(words(kept), LowBand().push(np.pad(kept, (0, 64))))
+        low = LowBand().push(np.pad(kept, (0, 64)))
+        return cls(words(kept), low, np.concatenate(([0.0], np.cumsum(np.square(low, dtype=np.float64)))))
 
 
 def find_repeats(calls: Sequence[Heard]) -> list[list[Repeat]]:
@@ -93,7 +95,7 @@ def _repeats_of(call: Heard, others: Sequence[Heard], index: Index, *, itself: i
         if not tried:
             break
         for other, shift, span in tried:
-            for repeat in _compare(call.low, others[other].low, other, shift, span):
+            for repeat in _compare(call, others[other], other, shift, span):
                 first, last = int(repeat.start / HOP_S), int(repeat.end / HOP_S) + 1
                 if not any(_same(repeat, known) for known in found):
                     covered[first:last] += 1
@@ -131,14 +133,15 @@ def _alignments(
     return result
 
 
-def _compare(mine: Low, theirs: Low, other: int, shift: int, span: tuple[int, int]) -> list[Repeat]:
+def _compare(call: Heard, known: Heard, other: int, shift: int, span: tuple[int, int]) -> list[Repeat]:
     """Compares the waves along one alignment, from where the fingerprints agree outwards."""
     first, last = span[0] * _STEP, span[1] * _STEP + LOW_RATE // 2
-    moved = _fine(mine, theirs, first, last, shift * _STEP)
+    mine, theirs = call.low, known.low
+    moved = _fine(call, theirs, first, last, shift * _STEP)
     if moved is None:
         return []
-    begin = max(0, -moved, first - 20 * LOW_RATE)
-    end = min(len(mine), len(theirs) - moved, last + 20 * LOW_RATE)
+    begin = max(0, -moved, first - _BEYOND)
+    end = min(len(mine), len(theirs) - moved, last + _BEYOND)
     x, y = mine[begin:end], theirs[begin + moved : end + moved]
     if len(x) < _STRETCH:
         return []
@@ -154,11 +157,11 @@ def _compare(mine: Low, theirs: Low, other: int, shift: int, span: tuple[int, in
     return repeats
 
 
-def _fine(mine: Low, theirs: Low, first: int, last: int, shift: int) -> int | None:
+def _fine(call: Heard, theirs: Low, first: int, last: int, shift: int) -> int | None:
     """Returns the shift to the sample, by the loudest half seconds of the span; None if none of them fits."""
     length = LOW_RATE // 2
-    starts = np.arange(first, max(first + 1, min(last, len(mine)) - length), length // 2)
-    power = np.concatenate(([0.0], np.cumsum(np.square(mine, dtype=np.float64))))
+    starts = np.arange(first, max(first + 1, min(last, len(call.low)) - length), length // 2)
+    power, mine = call.power, call.low
     ends = np.minimum(starts + length, len(mine))
     for start in starts[np.argsort(-(power[ends] - power[starts]), kind="stable")][:6]:
         query = mine[start : start + length]
@@ -196,10 +199,10 @@ def _runs(same: NDArray[np.bool_], loud: NDArray[np.bool_]) -> list[tuple[int, i
     if not len(places):
         return []
     runs, first = [], int(places[0])
-    for this, after in pairwise(places):
-        gap = int(after - this)
+    for index in np.flatnonzero(np.diff(places) > 1):
+        this, after = int(places[index]), int(places[index + 1])
         differ = int(np.count_nonzero(loud[this + 1 : after] & ~same[this + 1 : after]))
-        if gap * _STEP / LOW_RATE > 1.5 or differ * _STEP / LOW_RATE > _BRIDGED_S:
-            runs.append((first, int(this)))
-            first = int(after)
+        if (after - this) * _STEP / LOW_RATE > 1.5 or differ * _STEP / LOW_RATE > _BRIDGED_S:
+            runs.append((first, this))
+            first = after
     return [*runs, (first, int(places[-1]))]
