@@ -5,90 +5,27 @@ SIPp keeps its own log of when it rang, was connected and was released; the sess
 
 from __future__ import annotations
 
-import csv
-import shutil
 import socket
-import subprocess
 import wave
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from types import TracebackType
 
 import numpy as np
-import psutil
 import pytest
 
 from probes.hearing.telephone import encode
 from probes.hearing.wav import RATE, Pcm
 from probes.session import Session
 from probes.speaking import espeak
-from tests.shopper import Ran, plan, shopper, write_yaml
+from tests.shopper import Ran, plan, shopper
+from tests.sipp_line import Line, target
 
 pytestmark = pytest.mark.realtime
 
-SCENARIOS = Path(__file__).parent / "sipp"
 LEAD_S = 0.6  # from the connection to the first word
 PERIOD_S = 8.0  # the line speaks anew so often: each question of the shopper's is followed by an answer
 GREETING = "您好，这里是客户服务中心，请问有什么可以帮您？"
-
-
-class Line:
-    """One telephone line: a SIPp that takes one call and exits. ``with Line(...) as line: ...; line.finish()``."""
-
-    def __init__(self, folder: Path, scenario: str, *more: object, **described: object) -> None:
-        if shutil.which("sipp") is None:
-            pytest.fail("sipp is not installed: on Debian and Ubuntu it is in the package sip-tester", pytrace=False)
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.port = folder, free_port()
-        self.described = {"uri": f"sip:95001@127.0.0.1:{self.port}"} | described  # as a target describes it
-        self._command = [
-            "sipp", "-sf", str(SCENARIOS / scenario), "-m", "1", "-timeout", "70", "-timeout_error", "-nostdin",
-            "-bind_local", "-i", "127.0.0.1", "-p", str(self.port), "-ci", "127.0.0.1",
-            "-mi", "127.0.0.1", "-mp", str(free_port()),
-            "-trace_logs", "-log_file", "log.txt", "-trace_stat", "-stf", "statistics.csv",
-            "-trace_err", "-error_file", "errors.txt", *map(str, more),
-        ]  # fmt: skip
-
-    def __enter__(self) -> Line:
-        with (self.folder / "screen.txt").open("wb") as screen:
-            self._process = psutil.Popen(
-                self._command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=screen, stderr=screen
-            )
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-
-    def finish(self) -> dict[str, str]:
-        """Waits for SIPp to exit by itself, and returns its last statistics; its own verdict must be success."""
-        code = self._process.wait(10)
-        errors = self.folder / "errors.txt"
-        assert code == 0, errors.read_text() if errors.exists() else (self.folder / "screen.txt").read_text()
-        with (self.folder / "statistics.csv").open() as file:
-            return list(csv.DictReader(file, delimiter=";"))[-1]
-
-    def happened(self, name: str, session: Session) -> float:
-        """Returns when SIPp logged ``name``, in the time of ``session``."""
-        rows = [line.split() for line in (self.folder / "log.txt").read_text().splitlines()]
-        [(seconds, micros)] = [(row[1], row[2]) for row in rows if row and row[0] == name]
-        return float(seconds) + float(micros) / 1e6 - session.anchor_utc.timestamp()
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def target(folder: Path, **lines: Line) -> Path:
-    described = {name: line.described for name, line in lines.items()}
-    return write_yaml(folder / "target.yaml", {"format": 1, "name": "SIPp", "lines": described})
 
 
 @dataclass
