@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from probes.hearing.telephone import Law, decode
 from probes.hearing.wav import Pcm
-from probes.voice.wire.rtp import QUIET_S, STRAY
 from probes.voice.wire.rtp_clock import QUIET, RATE, STEP_S, envelope, follow, split
 from probes.voice.wire.rtp_media import Media, is_audio, law_of
-from probes.voice.wire.rtp_packets import Packets, Stream, streams
+from probes.voice.wire.rtp_packets import Packets, Stream, heard, streams
 
 HOLE_S = 0.3
 SLIP = 16  # samples: a hole so short is a correction of the clock, and is bridged
@@ -71,12 +70,9 @@ def place(
     if media.secure or unreadable(rtp, media, direction) * 10 > len(rtp):
         return None
     laws = {kind: law for kind, codec in media.codecs(direction).items() if (law := law_of(codec)) is not None}
-    senders = [one for one in streams(rtp) if len(one.at) >= STRAY]
-    pieces = [
-        piece
-        for number, one in enumerate(senders)
-        for piece in _pieces(rtp, one, laws, _not_over(rtp, one, senders[number + 1 :]))
-    ]
+    senders = streams(rtp)
+    owner = heard(rtp, senders)
+    pieces = [piece for number, one in enumerate(senders) for piece in _pieces(rtp, one, laws, owner[one.at] == number)]
     ends = [int((piece.start + piece.size).max()) for piece in pieces]
     total = max(ends, default=0) if until is None else max(0, round(until * RATE))
     pcm, there = np.zeros(total, np.int16), np.zeros(total, np.bool_)
@@ -90,36 +86,26 @@ def place(
     )
 
 
-def _not_over(rtp: Packets, one: Stream, newer: list[Stream]) -> NDArray[np.bool_]:
-    """Which packets of a stream are heard: none while a newer one goes on."""
-    t, heard = rtp.t[one.at], np.ones(len(one.at), np.bool_)
-    for other in newer:
-        times = rtp.t[other.at]
-        last = np.searchsorted(times, t, side="right") - 1
-        heard &= (last < 0) | (t - times[np.maximum(last, 0)] > QUIET_S)
-    return heard
-
-
-def _pieces(rtp: Packets, one: Stream, laws: dict[int, Law], heard: NDArray[np.bool_]) -> list[_Piece]:
+def _pieces(rtp: Packets, one: Stream, laws: dict[int, Law], wanted: NDArray[np.bool_]) -> list[_Piece]:
     order = np.argsort(one.seq, kind="stable")
     at, seq, ts = one.at[order], one.seq[order], one.ts[order]
     size = np.array([len(rtp.payloads[row]) for row in at.tolist()], np.int64)
     sound = np.isin(rtp.kind[at], list(laws)) & (size > 0) & (size <= LONGEST)
     missing = (np.diff(seq, prepend=seq[0]) > 1)[sound]  # packets before this one did not come
-    sound_heard = heard[order][sound]
+    chosen = wanted[order][sound]
     at, ts, size = at[sound], ts[sound], size[sound]
     if not len(at):
         return []
     found = []
     for part in split(rtp.t[at], ts):
         late = rtp.t[at[part]] - ts[part] / RATE
-        wanted = envelope(rtp.t[at[part]], late)
-        keep = late > wanted - STEP_S  # none comes before it was sent
-        keep &= sound_heard[part]
+        least = envelope(rtp.t[at[part]], late)
+        keep = late > least - STEP_S  # none comes before it was sent
+        keep &= chosen[part]
         rows = np.flatnonzero(keep) + part.start
         if len(rows):
             pcm = _decoded(rtp, at[rows], laws)
-            start = _starts(ts[rows], wanted[keep], size[rows], pcm)
+            start = _starts(ts[rows], least[keep], size[rows], pcm)
             found.append(_Piece(start, size[rows], pcm, _gaps(start, size[rows], missing[rows])))
     return found
 

@@ -14,14 +14,11 @@ from pydantic import Field
 
 from probes.session import Event, Record
 from probes.voice.wire.rtp_media import Media, is_audio
-from probes.voice.wire.rtp_packets import Packets, Stream, streams
+from probes.voice.wire.rtp_packets import GAP_S, Packets, Stream, heard, streams
 
 U_S = 0.0001  # standard error of a packet's time stamp
-GAP_S = 0.3
-QUIET_S = 0.3  # an older stream that goes on is heard again once the newest was silent for so long
 KEYS = "0123456789*#ABCD"
 _JUMP_S = 1.0  # a larger step between two packets is a clock that was set, not jitter
-STRAY = 3  # fewer packets than these are no stream
 
 
 class StreamFacts(Record):
@@ -143,21 +140,15 @@ def _event(kind: str, t: float, **data: object) -> Event:
 
 def _changes(rtp: Packets, senders: list[Stream]) -> list[Event]:
     """A new stream, or an older one that is heard again because the newest fell silent."""
-    real = [one for one in senders if len(one.at) >= STRAY]
-    owner = np.full(len(rtp), -1)
-    for number, one in enumerate(real):
-        owner[one.at] = number
+    owner = heard(rtp, senders)
     rows = np.flatnonzero(owner >= 0)
-    found: list[Event] = []
-    current, newest, last = -1, -1, 0.0
-    for row in rows:
-        number, t = int(owner[row]), float(rtp.t[row])
-        if number == current:
-            last = t
-        elif number > newest or t - last > QUIET_S:
-            if current >= 0 and (change := _difference(real[current], real[number])):
-                found.append(_event("stream_change", t, changed=change, before=_name(current), after=_name(number)))
-            current, newest, last = number, max(newest, number), t
+    turns = np.flatnonzero(np.diff(owner[rows])) + 1
+    found = []
+    for turn in turns.tolist():
+        old, new = int(owner[rows[turn - 1]]), int(owner[rows[turn]])
+        if change := _difference(senders[old], senders[new]):
+            t = float(rtp.t[rows[turn]])
+            found.append(_event("stream_change", t, changed=change, before=_name(old), after=_name(new)))
     return found
 
 

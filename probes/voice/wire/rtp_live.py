@@ -11,14 +11,15 @@ from probes.hearing.telephone import decode
 from probes.hearing.wav import Pcm
 from probes.voice.wire.datagram import Datagram, Place
 from probes.voice.wire.placing import LONGEST, SLIP
-from probes.voice.wire.rtp import QUIET_S, STRAY
 from probes.voice.wire.rtp_clock import QUIET, RATE, STEP_S, Envelope, follow, lowest
 from probes.voice.wire.rtp_media import Media, is_audio, law_of
-from probes.voice.wire.rtp_packets import body, is_rtp
+from probes.voice.wire.rtp_packets import STRAY, body, is_rtp
 
 DELAY_S = 0.16
 _SETTLES_S = 0.08  # a new mapping is the least delayed packet of so long
 _TOLERATED_S = 0.002
+_QUIET_S = 0.1  # the newest sender was silent for so long: an older one that goes on is heard again
+_ASIDE = 10  # packets
 _HEAD = struct.Struct("!BBHII")
 _EVERY_CODE = np.arange(256, dtype=np.uint8)
 
@@ -50,6 +51,7 @@ class LivePlacer:
         self._start, self._delay = start, delay
         self._streams: dict[tuple[int, Place], _Mapped] = {}
         self._current: _Mapped | None = None
+        self._aside: list[tuple[_Mapped, int, Pcm]] = []  # came from an older sender since the newest was last heard
         self._buffer: Pcm = np.zeros(RATE, np.int16)
         self._done = 0  # samples given out
         self.unreadable = 0  # packets of sound that are no G.711 in the clear
@@ -133,25 +135,34 @@ class LivePlacer:
             return
         held, one.doubtful = one.doubtful, []
         one.mapping = lowest(np.array([late for late, _, _ in held]))
-        one.envelope, one.end = Envelope(), -SLIP
+        one.envelope, one.end_ts = Envelope(), min(ts for _, ts, _ in held)
+        one.end = round((one.mapping - self._start) * RATE) + one.end_ts
         for late, ts, pcm in held:
             one.envelope.take(late + ts / RATE, late)
             self._place(one, ts, pcm)
         one.corrected = held[-1][1]
 
-    def _heard(self, one: _Mapped) -> bool:
-        """The newest sender is heard; an older one again when that has been silent for 0.3 s."""
-        current = self._current
-        if current is None or one.number > current.number or one.last - current.last > QUIET_S:
-            self._current = one
-        return self._current is one
-
     def _place(self, one: _Mapped, ts: int, pcm: Pcm) -> None:
-        if (one is not self._current and not self._heard(one)) or one.mapping is None:
+        """Places a packet if its sender is heard: the newest, or an older one once that is silent."""
+        current = self._current
+        if current is not None and one is not current and one.number < current.number:
+            if one.last - current.last <= _QUIET_S:
+                self._aside = [*self._aside[-_ASIDE:], (one, ts, pcm)]
+                return
+            self._current = one
+            for other, earlier, audio in self._aside:
+                if other is one:
+                    self._paint(one, earlier, audio)
+        self._current, self._aside = one, []
+        self._paint(one, ts, pcm)
+
+    def _paint(self, one: _Mapped, ts: int, pcm: Pcm) -> None:
+        if one.mapping is None:
             return
         first = round((one.mapping - self._start) * RATE) + ts
         torn = first - one.end if ts == one.end_ts else 0
-        one.end_ts, one.end = max(one.end_ts, ts + len(pcm)), first + len(pcm)
+        if ts + len(pcm) > one.end_ts:
+            one.end_ts, one.end = ts + len(pcm), first + len(pcm)
         at = first - self._done
         if at < 0:
             self.late += 1

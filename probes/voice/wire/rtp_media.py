@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from probes.hearing.telephone import Law
 from probes.voice.wire.datagram import Datagram, Place
+from probes.voice.wire.sip import Messages
 
 STATIC = {0: "PCMU/8000", 3: "GSM/8000", 8: "PCMA/8000", 9: "G722/8000", 13: "CN/8000", 18: "G729/8000"}  # RFC 3551
 _NOT_AUDIO = ("CN", "TELEPHONE-EVENT")
 _LAWS: dict[str, Law] = {"PCMA": "a", "PCMU": "mu"}
-_START = re.compile(rb"(?:SIP/2\.0 \d{3}|[A-Z]+ \S+ SIP/2\.0\r)")
-_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*(\d+)", re.IGNORECASE | re.MULTILINE)
-_NUMBER = re.compile(rb"^cseq[ \t]*:[ \t]*(\d+)", re.IGNORECASE | re.MULTILINE)
-_CALL = re.compile(rb"^(?:call-id|i)[ \t]*:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -95,44 +91,6 @@ def describe(sdp: str) -> Description | None:
     )
 
 
-def messages(datagrams: Iterable[Datagram]) -> Iterator[tuple[Datagram, bytes]]:
-    """Gives every whole SIP message with the datagram that completed it; TCP is put together by Content-Length."""
-    streams: dict[tuple[Place, Place], bytearray] = {}
-    seen: set[tuple[Place, Place, int]] = set()
-    for one in datagrams:
-        if one.protocol == "udp":
-            if _START.match(one.payload):
-                yield one, one.payload
-            continue
-        way = (one.source, one.target)
-        number = struct.unpack_from("!I", one.packet, (one.packet[0] & 15) * 4 + 4)[0]
-        if (*way, number) in seen:
-            continue  # sent again
-        seen.add((*way, number))
-        rest = streams.setdefault(way, bytearray())
-        rest += one.payload
-        while (message := _first(rest)) is not None:
-            yield one, message
-
-
-def _first(rest: bytearray) -> bytes | None:
-    """Takes the first whole message off ``rest``; what is no SIP before it is dropped."""
-    start = _START.search(rest)
-    if start is None:
-        return None
-    del rest[: start.start()]
-    head = rest.find(b"\r\n\r\n")
-    if head < 0:
-        return None
-    length = _LENGTH.search(rest, 0, head + 2)
-    size = head + 4 + (int(length[1]) if length else 0)
-    if len(rest) < size:
-        return None
-    message = bytes(rest[:size])
-    del rest[:size]
-    return message
-
-
 def media_of(datagrams: Iterable[Datagram], call_id: str | None = None) -> Media | None:
     """Reads offers and answers of one call that we placed.
 
@@ -148,30 +106,29 @@ def media_of(datagrams: Iterable[Datagram], call_id: str | None = None) -> Media
     theirs: dict[Place, None] = {}
     last: dict[bool, Description] = {}
     answer: Description | None = None
-    offers: set[tuple[bytes, bool]] = set()  # by CSeq and side
-    wanted = call_id.encode() if call_id is not None else None
-    for one, message in messages(datagrams):
-        head, _, body = message.partition(b"\r\n\r\n")
-        named = _CALL.search(head)
-        if wanted is not None and (named is None or named[1] != wanted):
+    offers: set[tuple[int, bool]] = set()  # by CSeq and side
+    reader = Messages()
+    for message in (whole for one in datagrams for whole in reader.take(one)):
+        if call_id is not None and message.call_id != call_id:
             continue
-        if us is None and head.startswith(b"INVITE "):
-            us = one.source
+        if us is None and message.method == "INVITE" and message.code is None:
+            us = message.source
+        body = message.text.partition(b"\r\n\r\n")[2]
         said = describe(body.decode("utf-8", "replace")) if us is not None and b"m=audio" in body else None
         if said is None:
             continue
-        mine = one.source == us
-        number = _NUMBER.search(head)
-        sequence = number[1] if number else b""
-        if head.startswith((b"ACK ", b"PRACK ")) or (head.startswith(b"SIP/2.0 ") and (sequence, not mine) in offers):
+        mine = message.source == us
+        if message.method in ("ACK", "PRACK") or (message.code is not None and (message.number, not mine) in offers):
             answer = said
         else:
-            offers.add((sequence, mine))
+            offers.add((message.number, mine))
         last[mine] = said
         if said.place is not None:
             (ours if mine else theirs)[said.place] = None
             if mine:
-                ours[(one.source[0], said.place[1])] = None  # behind NAT the packets keep the address of the machine
+                ours[(message.source[0], said.place[1])] = (
+                    None  # behind NAT the packets keep the address of the machine
+                )
     if not ours:
         return None
     own, far = last.get(True), last.get(False)

@@ -13,6 +13,8 @@ from probes.voice.wire.datagram import Datagram, Place
 _HEADER = np.dtype([("flags", "u1"), ("kind", "u1"), ("seq", ">u2"), ("ts", ">u4"), ("ssrc", ">u4")])
 _DROPOUT = 3000  # RFC 3550 A.1: a longer jump of the sequence is a sender that started again
 _AGREES_S = 1.0  # unless as much time went by as the time stamps say
+GAP_S = 0.3
+STRAY = 3  # fewer packets than these are no stream
 
 
 @dataclass(frozen=True)
@@ -108,3 +110,22 @@ def streams(rtp: Packets, rate: int = 8000) -> list[Stream]:
             keep = part[np.sort(first)]
             found.append(Stream(ssrc, source, at[keep], seq[keep], ts[keep], len(part) - len(keep)))
     return sorted(found, key=lambda stream: int(stream.at[0]))
+
+
+def heard(rtp: Packets, senders: list[Stream]) -> NDArray[np.int64]:
+    """Says whose each packet is that is heard, as a place in ``senders``; -1: none's, or a newer one goes on.
+
+    Of two senders at once the newer is heard; it goes on as long as its packets are not more than 0.3 s apart.
+    """
+    owner = np.full(len(rtp), -1, np.int64)
+    for number, one in enumerate(senders):
+        if len(one.at) < STRAY:
+            continue
+        times = rtp.t[one.at]
+        after = np.searchsorted(times, rtp.t)  # the first packet of this sender that came no earlier
+        inside = (after > 0) & (after < len(times))
+        steps = np.diff(times, prepend=times[0])
+        goes_on = inside & (steps[np.minimum(after, len(times) - 1)] <= GAP_S)
+        owner[goes_on] = -1
+        owner[one.at] = number
+    return owner
