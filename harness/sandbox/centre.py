@@ -1,7 +1,7 @@
 """The sandbox centre: all its processes, started and stopped as one, and the target file that describes it.
 
 Loopback only; every port is chosen by the system. Two processes answer the hotline (four calls each), two more
-carry the special numbers, one serves the web chat.
+carry the special numbers, one serves the web chat. An impairment puts one more in front of all telephone lines.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ from types import TracebackType
 
 from ruamel.yaml import YAML
 
+from harness.sandbox.impaired import options_of
+from harness.sandbox.impairment import Impairment
 from harness.sandbox.knowledge import Knowledge
 from harness.sandbox.processes import Child
 from harness.sandbox.wording import render_recordings
 from probes.target import Chat, Line, ReachStep, Target
 from probes.voice.leg import CALLS_PER_PROCESS
+from scenarios.errors import HarnessFault
 from scenarios.model import Lang
 
 _TO_HUMAN = (ReachStep(after="menu", press="0"),)
@@ -44,10 +47,18 @@ class Centre:
     """``async with Centre(folder) as target_file: ...``"""
 
     def __init__(
-        self, folder: Path, *, seed: int, lang: Lang = "zh", cache: Path, voice: bool = True, chat: bool = True
+        self,
+        folder: Path,
+        *,
+        seed: int,
+        lang: Lang = "zh",
+        cache: Path,
+        voice: bool = True,
+        chat: bool = True,
+        impairment: Impairment | None = None,
     ) -> None:
         self.folder, self.seed, self.lang, self.cache = folder, seed, lang, cache
-        self.voice, self.chat = voice, chat
+        self.voice, self.chat, self.impairment = voice, chat, impairment
         self._children: dict[str, Child] = {}
 
     @property
@@ -83,10 +94,11 @@ class Centre:
             await self.stop()
             raise failed.exceptions[0] from None
         ports = {name: task.result() for name, task in starting.items()}
+        addresses = await self._addresses({name: found["address"] for name, found in ports.items() if name != "chat"})
         lines = {
-            line: Line(uri=f"sip:{number}@{ports[process]['address']}", channels=channels, to_human=way)
+            line: Line(uri=f"sip:{number}@{addresses[process]}", channels=channels, to_human=way)
             for process, lines in LINES.items()
-            if process in ports
+            if process in addresses
             for line, (number, channels, way) in lines.items()
         }
         chats = {}
@@ -105,8 +117,25 @@ class Centre:
         return self._write(target)
 
     async def stop(self) -> None:
-        """Stops every process."""
-        await asyncio.gather(*(child.stop() for child in self._children.values()))
+        """Stops every process; the bad line last, for the others' farewells pass it."""
+        await asyncio.gather(*(child.stop() for name, child in self._children.items() if name != "impaired"))
+        if "impaired" in self._children:
+            await self._children["impaired"].stop()
+
+    async def _addresses(self, telephones: dict[str, str]) -> dict[str, str]:
+        """Returns where callers reach the voice processes: where these listen, or the bad line before them."""
+        if self.impairment is None or not telephones:
+            return telephones
+        fars = [f"--far={name}={address}" for name, address in telephones.items()]
+        extra = ["--seed", str(self.seed), "--recordings", str(self.folder / "recordings")]
+        self._add("impaired", "harness.sandbox.impaired", [*fars, *extra, *options_of(self.impairment)])
+        try:
+            started = await self._children["impaired"].start()
+        except HarnessFault:
+            await self.stop()
+            raise
+        addresses: dict[str, str] = started["addresses"]
+        return addresses
 
     def _add(self, name: str, module: str, arguments: list[str]) -> None:
         log = self.folder / f"{name}.log"
