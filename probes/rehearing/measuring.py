@@ -79,7 +79,7 @@ def measure(
         events.append(_listen(call, mine, voice, library))
         progress()
     live = [[start for start, end in _utterances(heard_) if end - start >= _WORDS_S] for heard_ in events]
-    named = with_roles(found, [call.request for call in calls], live)
+    named = with_roles(found, [call.request for call in calls], live, [len(call.far) / RATE for call in calls])
     return [
         Measured([_named(event, mine) for event in heard_], mine, mine_steps)
         for heard_, mine, mine_steps in zip(events, named, steps, strict=True)

@@ -3,7 +3,8 @@
 What several calls share is cut into pieces at pauses and where other calls go on differently. A piece that holds
 voice is an announcement of some kind; which one follows from where it stands: before a human was asked for it greets
 or offers a menu; what was a menu once is one again; right before a live voice it announces an agent's number
-(工号播报); everything else after the request belongs to the queue. Words are not understood here.
+(工号播报); everything else after the request belongs to the queue, unless menus were all there was and the call ends
+with it. Words are not understood here.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _AGREE = 3  # frames within which two calls must agree on a cut: noise and loss 
 _VOICED_S, _VOICED_SHARE = 0.4, 0.3  # a piece that holds less voice is music or noise
 _MUSIC_S = 0.8  # a piece without voice that is shorter means nothing
 _SUNG_S = 20.0  # no announcement talks so long without a pause
+_LAST_S = 3.0  # nothing but menus, and then this so close to the end, is a goodbye
 _AUDIBLE_DB = 30.0  # below the loudest frame of a piece
 _ECHO_SHARE = 0.6  # of a piece under our own words: our own echo, the same in every call
 
@@ -76,7 +78,10 @@ def pieces(
 
 
 def with_roles(
-    calls: Sequence[Sequence[Piece]], requests: Sequence[float | None], live: Sequence[Sequence[float]]
+    calls: Sequence[Sequence[Piece]],
+    requests: Sequence[float | None],
+    live: Sequence[Sequence[float]],
+    ends: Sequence[float],
 ) -> list[list[Piece]]:
     """Gives every voiced piece that the library does not know its role.
 
@@ -84,6 +89,7 @@ def with_roles(
         calls: the pieces of each call.
         requests: when a human was asked for in each call.
         live: onsets of what is no recording, in each call.
+        ends: when each call's sound ended.
     """
     menus = [
         [p for p in found if request is None or p.start < request - _PAUSE_S]
@@ -104,6 +110,12 @@ def with_roles(
                 follows is not None and follows.start - piece.end < 1.5 and _is_menu(follows, number, menus)
             ):
                 role = "menu"
+            elif (
+                follows is None
+                and ends[number] - piece.end < _LAST_S
+                and all(before.role in ("menu", "welcome") for before in given)
+            ):
+                role = "goodbye"
             elif request is not None and piece.seconds < 6 and _introduces(piece, follows, live[number]):
                 role = "agent_id"
             else:

@@ -23,6 +23,8 @@ _COVERED = 3  # so many other calls with the same stretch are enough
 _STRETCH = LOW_RATE * 16 // 100  # samples compared at once
 _STEP = LOW_RATE // 50
 _REACH = LOW_RATE * 5 // 100  # an alignment by fingerprints is right within 40 ms
+_BIN_HOPS = 25  # words are counted in half seconds
+_QUERIES = 6  # of which the fullest are compared
 _BEYOND = 8 * LOW_RATE  # so far outside the equal words the waves are compared as well
 _SAME = 0.6  # least likeness of a stretch that is the same sound
 _SURE = 0.75  # ... of half a second that fixes the alignment
@@ -94,13 +96,13 @@ def _repeats_of(call: Heard, others: Sequence[Heard], index: Index, *, itself: i
         tried = _alignments(at, owner, place, covered)
         if not tried:
             break
-        for other, shift, span in tried:
-            for repeat in _compare(call, others[other], other, shift, span):
+        for other, shift, places in tried:
+            for repeat in _compare(call, others[other], other, shift, places):
                 first, last = int(repeat.start / HOP_S), int(repeat.end / HOP_S) + 1
                 if not any(_same(repeat, known) for known in found):
                     covered[first:last] += 1
                     found.append(repeat)
-            done = (owner == other) & (np.abs(place - at - shift) <= 2) & (at >= span[0]) & (at <= span[1])
+            done = (owner == other) & (np.abs(place - at - shift) <= 2) & (at >= places.min()) & (at <= places.max())
             at, owner, place = at[~done], owner[~done], place[~done]
     return sorted(found, key=lambda repeat: repeat.start)
 
@@ -112,8 +114,8 @@ def _same(one: Repeat, two: Repeat) -> bool:
 
 def _alignments(
     at: NDArray[np.int32], owner: NDArray[np.int32], place: NDArray[np.int32], covered: NDArray[np.int8]
-) -> list[tuple[int, int, tuple[int, int]]]:
-    """Returns the alignments with most votes among what is not covered: (call, shift in hops, (first, last) hop)."""
+) -> list[tuple[int, int, NDArray[np.int32]]]:
+    """Returns the alignments with most votes among what is not covered: (call, shift in hops, hops that voted)."""
     open_ = covered[at] < _COVERED
     at, owner, place = at[open_], owner[open_], place[open_]
     if not len(at):
@@ -129,15 +131,15 @@ def _alignments(
     for which in best[votes[best] >= _VOTES]:
         members = at[(key == values[which]) | (key == values[which] + 1)]
         other, moved = int(values[which] >> 32), int((values[which] & 0xFFFFFFFF) - (1 << 30))
-        result.append((other, moved, (int(members.min()), int(members.max()))))
+        result.append((other, moved, members))
     return result
 
 
-def _compare(call: Heard, known: Heard, other: int, shift: int, span: tuple[int, int]) -> list[Repeat]:
+def _compare(call: Heard, known: Heard, other: int, shift: int, places: NDArray[np.int32]) -> list[Repeat]:
     """Compares the waves along one alignment, from where the fingerprints agree outwards."""
-    first, last = span[0] * _STEP, span[1] * _STEP + LOW_RATE // 2
+    first, last = int(places.min()) * _STEP, int(places.max()) * _STEP + LOW_RATE // 2
     mine, theirs = call.low, known.low
-    moved = _fine(call, theirs, first, last, shift * _STEP)
+    moved = _fine(call, theirs, places, shift * _STEP)
     if moved is None:
         return []
     begin = max(0, -moved, first - _BEYOND)
@@ -157,20 +159,21 @@ def _compare(call: Heard, known: Heard, other: int, shift: int, span: tuple[int,
     return repeats
 
 
-def _fine(call: Heard, theirs: Low, first: int, last: int, shift: int) -> int | None:
-    """Returns the shift to the sample, by the loudest half seconds of the span; None if none of them fits."""
+def _fine(call: Heard, theirs: Low, places: NDArray[np.int32], shift: int) -> int | None:
+    """Returns the shift to the sample, by the half seconds with most equal words; None if none of them fits."""
     length = LOW_RATE // 2
-    starts = np.arange(first, max(first + 1, min(last, len(call.low)) - length), length // 2)
-    power, mine = call.power, call.low
-    ends = np.minimum(starts + length, len(mine))
-    for start in starts[np.argsort(-(power[ends] - power[starts]), kind="stable")][:6]:
-        query = mine[start : start + length]
+    bins, counts = np.unique(places // _BIN_HOPS, return_counts=True)
+    for which in bins[np.argsort(-counts, kind="stable")][:_QUERIES]:
+        # a word belongs to the half second that begins with it: the middle of what the bin's words were made of
+        start = int(which) * _BIN_HOPS * _STEP + _BIN_HOPS * _STEP // 2
+        query = call.low[start : start + length]
         lowest = start + shift - _REACH
         known = theirs[max(0, lowest) : start + shift + length + _REACH]
         if len(query) < length or len(known) < length or float(np.sqrt(np.mean(query**2))) < _LOUD:
             continue
         dot = np.correlate(known, query, "valid")
-        under = np.convolve(np.square(known, dtype=np.float64), np.ones(length), "valid")
+        power = np.concatenate(([0.0], np.cumsum(np.square(known, dtype=np.float64))))
+        under = power[length:] - power[:-length]
         fit = dot / np.sqrt(float(query @ query) * np.maximum(under, 1.0))
         best = int(fit.argmax())
         if fit[best] >= _SURE:
