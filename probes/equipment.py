@@ -19,6 +19,7 @@ from scenarios.model import Lang
 if TYPE_CHECKING:
     from probes.chat.browser import Browser
     from probes.voice.pjsip.endpoint import Endpoint
+    from probes.voice.wire.tap import Tap
 
 CALLER_VARIANTS = ("f3", "f5", "m2", "m4")
 
@@ -30,6 +31,7 @@ class Equipment:
         self.cache = cache
         self.clock = Clock()
         self._endpoint: Endpoint | None = None
+        self._wire: Tap | None = None
         self._browser: Browser | None = None
         self._starting = asyncio.Lock()
 
@@ -45,8 +47,11 @@ class Equipment:
         """Hangs up, closes the browser, frees everything. Safe to call twice."""
         endpoint, self._endpoint = self._endpoint, None
         browser, self._browser = self._browser, None
+        wire, self._wire = self._wire, None
         if endpoint is not None:
             await endpoint.stop()
+        if wire is not None:
+            await wire.close()
         if browser is not None:
             await browser.close()
 
@@ -58,10 +63,12 @@ class Equipment:
         from probes.voice.channel import VoiceChannel
         from probes.voice.pjsip.endpoint import Endpoint
         from probes.voice.trunk import trunk_of
+        from probes.voice.wire.tap import Tap
 
         async with self._starting:
             if self._endpoint is None:
-                self._endpoint = await Endpoint().start()
+                self._wire = self._wire or Tap()
+                self._endpoint = await Endpoint(wire=self._wire).start()
         line = target.lines[attempt.entry]
         trunk = trunk_of(target, line, target_folder)
         prompts = [(prompt, read_wav(target.prompt_path(prompt, target_folder))) for prompt in target.prompts]

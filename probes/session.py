@@ -52,6 +52,10 @@ class Event(Record):
     ``line_open`` (noise after digital silence), ``speech`` (live speech that is no known recording: ``t`` is its
     onset), ``stall`` (this machine's audio clock stood still for data ``seconds``), ``no_audio`` (not one packet of
     audio came), ``redirect`` and ``refer`` (the far end wanted us to call data ``to`` instead: never done).
+    Kinds that only the packets tell: ``first_audio`` (the far end's first packet of sound), ``stream_change`` (another
+    sender is heard from then on: data ``changed``: ssrc, address, ssrc and address; ``before``, ``after``), ``rtp_gap``
+    (no packet for data ``seconds``; ``t`` is when the next was due), ``capture_loss`` (data ``packets``: this process's
+    that the kernel could not hand over), ``no_capture`` (data ``why``: instants are those of callbacks).
     Kinds from chat: ``page_loaded``, ``widget_ready``, ``opened``, ``first_token``, ``typing``,
     ``notice`` (data ``role``: queue|joined|left, ``text``, ``position``).
     Kinds written by the conversation: ``said``, ``pressed``, ``request``, ``queue``, ``answer``, ``first_word``;
@@ -119,7 +123,7 @@ class Evidence(Record):
     """One file of the session, relative to the session's folder."""
 
     name: str
-    kind: Literal["recording", "transcript", "screenshot", "trace", "log"]
+    kind: Literal["recording", "pcap", "transcript", "screenshot", "trace", "log"]
     sha256: str
     bytes: int
 

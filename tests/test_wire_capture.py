@@ -26,7 +26,7 @@ class Heard:
         self.all: list[Datagram] = []
         self._more: queue.SimpleQueue[None] = queue.SimpleQueue()
 
-    def __call__(self, batch: list[Datagram]) -> None:
+    def __call__(self, batch: list[Datagram], _until: float) -> None:
         self.all += batch
         self._more.put(None)
 

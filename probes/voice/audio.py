@@ -110,13 +110,14 @@ class FrameLog:
         self.heard: deque[tuple[float, bytes]] = deque()
         self.spoken: deque[tuple[float, bytes]] = deque()
         self.stalls: list[tuple[float, float]] = []  # (monotonic, seconds): the audio clock stood still
+        self.deaf = False  # what is heard comes from the packets: heard frames are not kept
         self._last: float | None = None
 
     def on_heard(self, now: float, frame: bytes) -> None:
         """Keeps a frame of the far end (empty: the far end sent none). Media thread only."""
-        if self._last is not None and STALL_S < now - self._last < RECONNECTED_S:
-            self.stalls.append((self._last, now - self._last))
-        self._last = now
+        if self.deaf:
+            return
+        self._tick(now)
         self.heard.append((now, frame or SILENCE))
         self._count += 1
         if self._count % self._every == 0:
@@ -124,7 +125,14 @@ class FrameLog:
 
     def on_spoken(self, now: float, frame: bytes | None) -> None:
         """Keeps a frame of our own. Media thread only."""
+        if self.deaf:
+            self._tick(now)
         self.spoken.append((now, frame or SILENCE))
+
+    def _tick(self, now: float) -> None:
+        if self._last is not None and STALL_S < now - self._last < RECONNECTED_S:
+            self.stalls.append((self._last, now - self._last))
+        self._last = now
 
 
 class Track:
@@ -177,6 +185,17 @@ class Recording:
         """Adds a far-end frame; returns where it was placed, as :meth:`Track.place` does."""
         return self._add(0, now, frame)
 
+    def placed(self, start: float, pcm: Pcm) -> None:
+        """Adds far-end audio that has its place already: ``start`` is seconds since the origin, in order."""
+        track = self._tracks[0]
+        missing = round(start * RATE) - track.samples
+        if missing > 0:
+            self._pending[0].extend(bytes(2 * missing))
+        sound = pcm[max(0, -missing) :]
+        track.samples += max(0, missing) + len(sound)
+        self._pending[0].extend(sound.astype("<i2").tobytes())
+        self._write()
+
     def own(self, now: float, frame: bytes) -> tuple[float, bytes]:
         """Adds a frame of our own."""
         return self._add(1, now, frame)
@@ -184,9 +203,12 @@ class Recording:
     def _add(self, side: int, now: float, frame: bytes) -> tuple[float, bytes]:
         start, placed = self._tracks[side].place(now, frame)
         self._pending[side].extend(placed)
+        self._write()
+        return start, placed
+
+    def _write(self) -> None:
         if min(map(len, self._pending)) >= RATE * 2:
             self._flush(min(map(len, self._pending)))
-        return start, placed
 
     def _flush(self, size: int) -> None:
         left, right = (np.frombuffer(bytes(part[:size]), "<i2") for part in self._pending)

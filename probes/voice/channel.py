@@ -13,18 +13,22 @@ import numpy as np
 from probes.channel import Said
 from probes.clock import Anchor
 from probes.hearing.ear import Ear
+from probes.hearing.wav import Pcm
 from probes.session import Event
 from probes.speaking.speaker import Speaker
 from probes.target import Line
 from probes.voice.audio import Recording
 from probes.voice.leg import Leg, Signal
 from probes.voice.pjsip.endpoint import Endpoint
+from probes.voice.stamps import Stamps
 from probes.voice.trunk import Trunk
+from probes.voice.wire.rtp_live import DELAY_S
+from probes.voice.wire.tap import CallTap
 from scenarios.errors import FarEndFault
 
 log = logging.getLogger(__name__)
-SIGNAL_U = 0.005  # callback stamps: p95 below 5 ms with a busy process (docs/voice.md)
 KEY_S = 0.32  # one key: 160 ms of tone and as much pause
+BY_TABLE = frozenset({"PCMA", "PCMU"})  # codecs whose packets are heard without the library
 
 
 class VoiceChannel:
@@ -41,6 +45,10 @@ class VoiceChannel:
         self._leg: Leg | None = None
         self._recording: Recording | None = None
         self._signals: asyncio.Task[None] | None = None
+        self._call: CallTap | None = None
+        self._missing: str | None = None  # why no packets are captured
+        self._from_packets = self._audible = False
+        self._unseen = 0
         self._closed = self._deaf = self._connected = False
 
     async def open(self, anchor: Anchor) -> None:
@@ -49,6 +57,7 @@ class VoiceChannel:
         self._recording = Recording(self.folder / "call.wav", self._origin)
         self._leg = self.endpoint.leg(self.line.uri)  # known before it is dialled, so that it can always be hung up
         self._leg.listen(self._pump)
+        self._follow_wire(anchor)
         await self.endpoint.dial(self._leg, self.trunk)
         self._signals = self._dialled(self._leg)
 
@@ -74,8 +83,9 @@ class VoiceChannel:
 
     async def press(self, digits: str) -> Said:
         """Presses keys by RFC 4733 events or SIP INFO, as the trunk says."""
-        at = await self._live().press(digits, self.trunk.dtmf) - self._origin
-        return Said(at, at + KEY_S * len(digits), "callback")
+        handed = await self._live().press(digits, self.trunk.dtmf)
+        at, method = await self._stamps.pressed(digits, self.trunk.dtmf, handed)
+        return Said(at, at + KEY_S * len(digits), method)
 
     async def close(self) -> None:
         """Hangs up and writes the recording to its end."""
@@ -95,6 +105,7 @@ class VoiceChannel:
         finally:
             self._pump()
             now = asyncio.get_running_loop().time()
+            self._leave_wire(now - self._origin)
             for event in [] if self._deaf else self.ear.finish(now - self._origin):
                 self._put(event)
             if self._connected and self._leg is not None and not self._leg.packets:
@@ -106,8 +117,9 @@ class VoiceChannel:
             self._events.put_nowait(None)
 
     def files(self) -> list[tuple[Path, str]]:
-        """Returns the recording."""
-        return [] if self._recording is None else [(self._recording.path, "recording")]
+        """Returns the recording, and the packets if they were captured."""
+        found = [] if self._recording is None else [(self._recording.path, "recording")]
+        return found if self._call is None else [*found, (self._call.path, "pcap")]
 
     def _live(self) -> Leg:
         if self._leg is None or self._leg.ended.is_set():
@@ -121,34 +133,76 @@ class VoiceChannel:
         """Tells that the INVITE went out, and follows what comes of it; None: it never did."""
         if leg.dialled is None:
             return None
-        self._put(Event(kind="dialled", t=leg.dialled - self._origin, method="callback", u=SIGNAL_U))
+        if self._call is not None and self.endpoint.wire is not None and leg.call_id is not None:
+            self.endpoint.wire.follow(self._call, leg.call_id)
         return asyncio.create_task(self._follow(leg))
 
+    def _follow_wire(self, anchor: Anchor) -> None:
+        """Has the call's packets kept, or says why they are not."""
+        wire = self.endpoint.wire
+        missing = "packets are not captured: nobody asked for it" if wire is None else wire.missing
+        if missing is None and self.trunk.transport == "tls":
+            missing = "packets are not captured: the signalling is encrypted"
+        if wire is not None and missing is None:
+            self._call = CallTap(self.folder / "call.pcap", anchor, self._pump)
+            self._unseen = wire.dropped
+        self._missing = missing
+        self._stamps = Stamps(self._origin, self._call)
+
+    def _leave_wire(self, t: float) -> None:
+        """Ends the file of packets, and tells if the kernel kept some from us."""
+        wire = self.endpoint.wire
+        if self._call is None or wire is None:
+            return
+        wire.leave(self._call)
+        self._call.close()
+        unseen = wire.dropped - self._unseen
+        if unseen > 0:
+            self._put(Event(kind="capture_loss", t=t, method="harness", data={"packets": unseen}))
+
     async def _follow(self, leg: Leg) -> None:
+        assert leg.dialled is not None
+        event = await self._stamps.dialled(leg.dialled)
+        self._put(event)
+        if self._missing is not None:
+            self._put(Event(kind="no_capture", t=event.t, method="harness", data={"why": self._missing}))
+        clear = not self.trunk.srtp and not self.trunk.stun and set(self.trunk.codecs) <= BY_TABLE
+        if event.method == "wire" and clear and leg.frames is not None:  # the wire has shown that it can be read
+            self._from_packets = leg.frames.deaf = True
+            leg.frames.heard.clear()
         while True:
             signal = await leg.signals.get()
-            self._put_signal(signal)
+            await self._put_signal(signal)
             if signal.kind == "ended":
                 return
 
-    def _put_signal(self, signal: Signal) -> None:
-        t = signal.t - self._origin
+    async def _put_signal(self, signal: Signal) -> None:
         if signal.kind == "ended":
             data: dict[str, Any] = {key: signal.data[key] for key in ("by", "code", "fault") if key in signal.data}
             data["cause"] = f"{signal.data['code']} {signal.data['reason']}"
             if signal.data.get("whose") in ("line", "unclear"):
                 data["fault"] = signal.data["whose"]
-            self._pump()  # what was heard before the end is told before the end
-            self._put(Event(kind="ended", t=t, method="callback", u=SIGNAL_U, data=data))
+            event = await self._stamps.signal(signal, data)
+            if self._call is not None and self._from_packets:
+                await self._call.complete(signal.t)
+                self._pump(signal.t + DELAY_S)
+            else:
+                self._pump()  # what was heard before the end is told before the end
+            self._put(event)
         elif signal.kind != "media":
             self._connected = self._connected or signal.kind == "connected"
-            self._put(Event(kind=signal.kind, t=t, method="callback", u=SIGNAL_U, data=signal.data))
+            self._put(await self._stamps.signal(signal, signal.data))
 
-    def _pump(self) -> None:
-        """Takes the frames that have come in; a fault in there ends the session instead of leaving us deaf."""
+    def _pump(self, until: float | None = None) -> None:
+        """Takes what has come in; a fault in there ends the session instead of leaving us deaf.
+
+        Args:
+            until: monotonic seconds, for a call heard by its packets: all that is due by then is taken.
+        """
         if self._deaf:
             return
         try:
+            self._take_packets(until)
             self._take_frames()
         except Exception as error:
             log.exception("hearing")
@@ -157,13 +211,35 @@ class VoiceChannel:
             now = asyncio.get_running_loop().time() - self._origin
             self._put(Event(kind="ended", t=now, method="harness", data=data))
 
+    def _take_packets(self, until: float | None) -> None:
+        """Puts the far end's audio onto the recording and into the ear, as its packets say."""
+        call, recording = self._call, self._recording
+        if call is None or recording is None:
+            return
+        if call.broken is not None:
+            raise call.broken
+        if call.watch is None or call.placer is None:
+            return
+        until = until or call.until
+        found = call.watch.events
+        while found and found[0].t <= until - DELAY_S:  # as late as the sound: what caused it has been told by then
+            event = found.pop(0)
+            self._audible = self._audible or event.kind == "first_audio"
+            self._put(event.model_copy(update={"t": event.t - self._origin}))
+        if not self._from_packets or (block := call.placer.blocks(until)) is None:
+            return
+        start, pcm = block
+        recording.placed(start, pcm)
+        if self._audible:
+            self._hear(start, pcm)
+
     def _take_frames(self) -> None:
-        """Puts both sides onto the recording, and the far end's into the ear."""
+        """Puts the frames of both sides onto the recording, and the far end's into the ear."""
         frames = self._leg.frames if self._leg is not None else None
         if frames is None or self._recording is None:
             return
         block, first = bytearray(), None
-        while frames.heard:
+        while frames.heard and not self._from_packets:
             now, frame = frames.heard.popleft()
             start, placed = self._recording.far(now, frame)
             first = start if first is None else first
@@ -171,5 +247,8 @@ class VoiceChannel:
         while frames.spoken:
             self._recording.own(*frames.spoken.popleft())
         if first is not None:
-            for event in self.ear.push(first, np.frombuffer(bytes(block), "<i2")):
-                self._put(event)
+            self._hear(first, np.frombuffer(bytes(block), "<i2"))
+
+    def _hear(self, start: float, pcm: Pcm) -> None:
+        for event in self.ear.push(start, pcm):
+            self._put(event)

@@ -55,8 +55,14 @@ def transport_config(trunk: Trunk) -> Any:
     return config
 
 
-def account_config(trunk: Trunk, transport: int) -> Any:
-    """Returns the account of a trunk; it registers when asked to, not by itself."""
+def account_config(trunk: Trunk, transport: int, ports: range | None) -> Any:
+    """Returns the account of a trunk; it registers when asked to, not by itself.
+
+    Args:
+        trunk: how calls leave.
+        transport: the library's number of its socket.
+        ports: for audio; None: whichever the system gives.
+    """
     config = pj.AccountConfig()
     config.idUri = trunk.uri
     sip, registration = config.sipConfig, config.regConfig
@@ -69,7 +75,7 @@ def account_config(trunk: Trunk, transport: int) -> Any:
     registration.retryIntervalSec = 0  # the next call tries again, and hears what the registrar says
     if trunk.registrar is not None:
         registration.registrarUri = trunk.routed(trunk.registrar)
-    _media(config.mediaConfig, trunk)
+    _media(config.mediaConfig, trunk, ports)
     _nat(config.natConfig, trunk)
     timer, call = trunk.session_timer, config.callConfig
     call.timerUse = TIMERS[timer.use or "off"]
@@ -77,9 +83,11 @@ def account_config(trunk: Trunk, transport: int) -> Any:
     return config
 
 
-def _media(media: Any, trunk: Trunk) -> None:
-    media.transportConfig.boundAddress = trunk.bind
-    media.transportConfig.port = 0
+def _media(media: Any, trunk: Trunk, ports: range | None) -> None:
+    transport = media.transportConfig
+    transport.boundAddress, transport.port = trunk.bind, 0
+    if ports is not None:
+        transport.port, transport.portRange = ports.start, len(ports) - 2
     if trunk.srtp:
         media.srtpUse = pj.PJMEDIA_SRTP_MANDATORY
         media.srtpSecureSignaling = 1 if trunk.transport == "tls" else 0

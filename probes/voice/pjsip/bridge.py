@@ -31,7 +31,7 @@ class Port(pj.AudioMediaPort):  # type: ignore[misc]
     def onFrameReceived(self, frame: Any) -> None:  # noqa: N802 - pjsua2's name
         """Takes one heard frame."""
         frames = self.frames
-        if frames is None:
+        if frames is None or frames.deaf:
             return
         try:
             size = frame.size

@@ -39,6 +39,11 @@ class Call(pj.Call):  # type: ignore[misc]
         self.connected = False
         pj.Call.__init__(self, account) if call_id is None else pj.Call.__init__(self, account, call_id)
 
+    def identity(self) -> str:
+        """Returns the Call-ID."""
+        info = self.getInfo()
+        return str(info.callIdString)
+
     @guard
     def onCallState(self, now: float, prm: Any) -> None:  # noqa: N802 - pjsua2's name
         """Ringing, connected, ended."""
@@ -59,13 +64,19 @@ class Call(pj.Call):  # type: ignore[misc]
             self.leg.post(Signal(now, "ended", data))
             self.endpoint.release(self.leg)
 
-    def _end(self, code: int, reason: str) -> dict[str, str]:
-        """Says who ended the call, and whose fault it is that it was never connected."""
+    def _end(self, code: int, reason: str) -> dict[str, Any]:
+        """Says who ended the call, and whose fault it is that it was never connected.
+
+        A 200 whose session description cannot be used ends in a BYE by the stack itself, under a status (415) that
+        nobody sent: the answer that came is told instead.
+        """
         if self.leg.hung_up:
             return {"by": "us"}
         if self.connected or self.trunk is None:
             return {"by": "far"}
-        told: dict[str, str] = {"by": "far", "whose": self.trunk.whose(code, self.answers)}
+        told: dict[str, Any] = {"by": "far", "whose": self.trunk.whose(code, self.answers)}
+        if accepted := [answer for answer in self.answers if 200 <= answer < 300]:
+            told |= {"code": accepted[0], "reason": f"OK, but with no audio that can be used: {reason}"}
         if not self.answers:
             told["reason"] = self.endpoint.transport_trouble(self.made) or f"{reason}, without any answer"
         return told

@@ -24,6 +24,8 @@ from probes.voice.pjsip.callback import describe
 from probes.voice.pjsip.library import Library
 from probes.voice.pjsip.registration import PATIENCE_S, Answer, Registered, Registration, refused
 from probes.voice.trunk import Trunk
+from probes.voice.wire.ports import PortBlock, port_of, reserve
+from probes.voice.wire.tap import Tap
 from scenarios.errors import FarEndFault, HarnessFault, ProbeFault
 
 TOO_MANY = 70010  # PJ_ETOOMANY
@@ -37,8 +39,14 @@ T = TypeVar("T")
 class Endpoint:
     """The process's one SIP endpoint."""
 
-    def __init__(self, on_invite: Callable[[Leg], None] | None = None) -> None:
-        self.on_invite = on_invite
+    def __init__(self, on_invite: Callable[[Leg], None] | None = None, *, wire: Tap | None = None) -> None:
+        """Prepares it.
+
+        Args:
+            on_invite: takes incoming calls; None: they are rejected.
+            wire: captures the packets of its calls; None: nobody does.
+        """
+        self.on_invite, self.wire = on_invite, wire
         self.ids = iter(range(1, 1 << 62))
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.bridge = Bridge()
@@ -47,12 +55,16 @@ class Endpoint:
         self._registrations: dict[Trunk, Registration] = {}
         self._troubles: deque[tuple[float, str]] = deque(maxlen=10)
         self._running = False
+        self._ports: PortBlock | None = None
         self.stopping = False
 
     async def start(self) -> Endpoint:
         """Starts the library on its owner thread."""
         self.loop = asyncio.get_running_loop()
         hurry()
+        self._ports = reserve()
+        if self._ports is not None:
+            self._watch(self._ports.ports)
         up: Future[None] = Future()
         self._thread = threading.Thread(target=self._own, args=(up,), name="pj-owner", daemon=True)
         self._thread.start()
@@ -68,10 +80,12 @@ class Endpoint:
             for state in self._registrations.values():
                 state.settle(Answer(time.monotonic(), 503, "the SIP stack stops", 0))
             await asyncio.to_thread(self._thread.join)
+        if self._ports is not None:
+            self._ports.close()
 
     async def bind(self, trunk: Trunk) -> str:
         """Opens ``trunk`` for incoming calls; returns ``host:port``."""
-        return await self.do(lambda: str(self._library.transportGetInfo(self._account(trunk).transport).localName))
+        return await self.do(lambda: self._name(self._account(trunk).transport))
 
     def leg(self, uri: str) -> Leg:
         """Returns a leg that has not been dialled yet."""
@@ -118,6 +132,9 @@ class Endpoint:
                 raise HarnessFault("hung up before it was dialled")
             account = self._account(trunk)
             self._library.prefer(trunk.codecs)
+            if trunk.transport == "tcp":  # our own port is not known before it is connected
+                far = port_of(trunk.proxy or leg.number)
+                self._watch(range(far, far + 1))
             call = Call(self, account, leg, trunk=trunk)
             self._calls[leg.id] = call
             now = time.monotonic()
@@ -129,6 +146,7 @@ class Endpoint:
                     return None
                 raise
             leg.dialled = now
+            leg.call_id = call.identity()
             return now
 
         for _ in range(350):
@@ -239,9 +257,17 @@ class Endpoint:
                 self._library.natUpdateStunServers(pj.StringVector(trunk.stun), True)
             transport = self._library.transportCreate(TRANSPORTS[trunk.transport], transport_config(trunk))
             account = Account(transport, self.incoming, lambda answer: self._answered(trunk, answer))
-            account.create(account_config(trunk, transport))
+            account.create(account_config(trunk, transport, None if self._ports is None else self._ports.ports))
+            self._watch(range(port := port_of(self._name(transport)), port + 1))
             self._accounts[trunk] = account
         return self._accounts[trunk]
+
+    def _name(self, transport: int) -> str:
+        return str(self._library.transportGetInfo(transport).localName)
+
+    def _watch(self, ports: range) -> None:
+        if self.wire is not None:
+            self.wire.watch([ports])
 
     def _answered(self, trunk: Trunk, answer: Answer) -> None:
         state = self._registrations.get(trunk)

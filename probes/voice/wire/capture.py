@@ -33,16 +33,21 @@ _STEP_S = 0.001  # the wall clock was set if it differs by more from one reading
 _STALE_S = 1.0
 log = logging.getLogger(__name__)
 
+_IDLE_MS = 100
+
 Batch = list[Datagram]
+OnBatch = Callable[[Batch, float], None]
 
 
 class Capture:
     """Hands on the packets of the ports it watches, in batches, from a thread of its own.
 
-    ``t`` of a :class:`Datagram` is the kernel's stamp in seconds of CLOCK_MONOTONIC.
+    ``on_batch`` gets the packets and an instant: whatever was stamped more than ``RETIRE_MS`` before it has been handed
+    on. It is called ten times a second at least, with nothing if nothing came. ``t`` of a :class:`Datagram` is the
+    kernel's stamp; both are seconds of CLOCK_MONOTONIC.
     """
 
-    def __init__(self, on_batch: Callable[[Batch], None]) -> None:
+    def __init__(self, on_batch: OnBatch) -> None:
         """Opens the socket and starts the thread; nothing is watched yet.
 
         Raises:
@@ -71,7 +76,7 @@ class Capture:
         self._thread.start()
 
     @classmethod
-    def open(cls, on_batch: Callable[[Batch], None]) -> Capture | None:
+    def open(cls, on_batch: OnBatch) -> Capture | None:
         """Returns a capture that calls ``on_batch`` on its thread, or None where :func:`unavailable` says why."""
         if unavailable() is not None:
             return None
@@ -127,13 +132,12 @@ class Capture:
         poll.register(self._wake, select.POLLIN | select.POLLHUP)
         at, going = 0, True
         while going:
-            going = self._wake not in dict(poll.poll())
+            going = self._wake not in dict(poll.poll(_IDLE_MS))
             at, batch = self._drain(at)
-            if batch:
-                try:
-                    self._on_batch(batch)
-                except Exception:
-                    log.exception("a batch of packets")
+            try:
+                self._on_batch(batch, self._read)
+            except Exception:
+                log.exception("a batch of packets")
 
     def _drain(self, at: int) -> tuple[int, Batch]:
         """Takes all blocks that are ready, from block ``at`` on; returns the next one and what they held."""

@@ -1,13 +1,16 @@
-"""A block of ports that is one process's own: its audio goes by them, so its capture need not read anyone else's."""
+"""Ports: a block that is one process's own: its audio goes by them, so its capture need not read anyone else's."""
 
 from __future__ import annotations
 
 import errno
 import os
 import socket
+from pathlib import Path
+from urllib.parse import urlsplit
 
 SIZE = 32  # four calls at once, two ports each, and as many again that are still being closed
-FIRST, END = 20000, 32768  # below the ports that the system gives out by itself
+_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_USUAL = (49152, 65535)  # where the system does not say
 
 
 class PortBlock:
@@ -32,10 +35,12 @@ def reserve(start: int | None = None) -> PortBlock | None:
     Args:
         start: where to begin looking; processes begin at different places by themselves.
     """
-    blocks = (END - FIRST) // SIZE
+    low, high = system_range()
+    lowest = -(-low // SIZE) * SIZE
+    blocks = (high + 1 - lowest) // SIZE
     begin = os.getpid() * 7 if start is None else start
     for step in range(blocks):
-        first = FIRST + (begin + step) % blocks * SIZE
+        first = lowest + (begin + step) % blocks * SIZE
         guard = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
             guard.bind(("127.0.0.1", first + SIZE - 1))
@@ -46,3 +51,21 @@ def reserve(start: int | None = None) -> PortBlock | None:
             continue
         return PortBlock(first, guard)
     return None
+
+
+def port_of(uri: str) -> int:
+    """Returns the port of a SIP URI or of HOST:PORT; 5060 if it names none."""
+    rest = uri.split(":", 1)[-1] if uri.startswith(("sip:", "sips:")) else uri
+    try:
+        return urlsplit(f"//{rest.split(';')[0].rsplit('@', 1)[-1]}").port or 5060
+    except ValueError:
+        return 5060
+
+
+def system_range() -> tuple[int, int]:
+    """Returns the first and last port that the system gives out by itself: firewalls let those through already."""
+    try:
+        low, high = map(int, _RANGE.read_text(encoding="ascii").split())
+    except (OSError, ValueError):
+        return _USUAL
+    return low, high
