@@ -134,7 +134,7 @@ class Quoted:
         series = () if self.certificate is None else self.certificate.series
         words = Text(
             zh="{condition}：通话 {calls} 次，在线 {chats} 次；开始前每核负载 {load:.2f}，音频停顿 {stalls} 次",
-            en="{condition}: {calls} calls, {chats} chats; load a core before {load:.2f}, {stalls} stalls of the audio",
+            en="{condition}: {calls} calls, {chats} chats; load a core before {load:.2f}; audio stalls: {stalls}",
         ).in_(lang)
         return [
             words.format(
