@@ -6,6 +6,7 @@ import json
 import shutil
 import struct
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def test_file_time_minus_the_anchor_is_session_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [udp, tcp])
-def test_secrets_are_zeros_and_all_else_stays(tmp_path: Path, make) -> None:
+def test_secrets_are_zeros_and_all_else_stays(tmp_path: Path, make: Callable[..., Datagram]) -> None:
     text = sip("INVITE sip:95001@127.0.0.2", 2, "INVITE", DIGEST, body=CRYPTO)
     [found] = kept(tmp_path / "call.pcap", make(MONOTONIC, US, FAR, text))
 
