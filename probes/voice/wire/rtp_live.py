@@ -16,7 +16,7 @@ from probes.voice.wire.rtp_media import Media, is_audio, law_of
 from probes.voice.wire.rtp_packets import STRAY, body, is_rtp
 
 DELAY_S = 0.16
-_SETTLES_S = 0.08  # a new mapping is the least delayed packet of so long
+_SETTLES_S = 0.12  # a new mapping is the least delayed packet of so long
 _TOLERATED_S = 0.002
 _QUIET_S = 0.1  # the newest sender was silent for so long: an older one that goes on is heard again
 _ASIDE = 10  # packets
@@ -67,20 +67,19 @@ class LivePlacer:
 
     def take(self, datagrams: Iterable[Datagram]) -> None:
         """Takes packets in the order they came; what is not RTP to this call is passed over."""
+        ours, tables, head = self._ours, self._tables, _HEAD.unpack_from
         for one in datagrams:
             payload = one.payload
-            if one.target not in self._ours or one.protocol != "udp" or not is_rtp(payload):
+            if one.target not in ours or one.protocol != "udp" or not is_rtp(payload):
                 continue
-            flags, kind, _, stamp, ssrc = _HEAD.unpack_from(payload)
-            table = self._tables.get(kind & 0x7F)
+            flags, kind, _, stamp, ssrc = head(payload)
+            table = tables.get(kind & 0x7F)
             if table is None:
                 self.unreadable += kind & 0x7F not in self._skipped
                 continue
-            codes = (
-                np.frombuffer(payload, np.uint8, -1, 12) if flags == 0x80 else np.frombuffer(body(payload), np.uint8)
-            )
+            codes = np.frombuffer(payload[12:] if flags == 0x80 else body(payload), np.uint8)
             if 0 < len(codes) <= LONGEST:
-                self._packet(one.t, (ssrc, one.source), stamp, table[codes])
+                self._packet(one.t, (ssrc, one.source), stamp, table.take(codes))
 
     def blocks(self, now: float) -> tuple[float, Pcm] | None:
         """Returns (session time of the first sample, samples) of all that is due by ``now`` and was not given yet."""
@@ -153,7 +152,9 @@ class LivePlacer:
             for other, earlier, audio in self._aside:
                 if other is one:
                     self._paint(one, earlier, audio)
-        self._current, self._aside = one, []
+        self._current = one
+        if self._aside:
+            self._aside = []
         self._paint(one, ts, pcm)
 
     def _paint(self, one: _Mapped, ts: int, pcm: Pcm) -> None:
@@ -167,9 +168,11 @@ class LivePlacer:
         if at < 0:
             self.late += 1
             pcm, at = pcm[-at:], 0
-        self._reach(at + len(pcm))
-        self._buffer[at : at + len(pcm)] = pcm
-        if 0 < torn <= SLIP < at and len(pcm):
+        end = at + len(pcm)
+        if end > len(self._buffer):
+            self._reach(end)
+        self._buffer[at:end] = pcm
+        if 0 < torn <= SLIP < at < end:
             self._buffer[at - torn : at] = np.linspace(self._buffer[at - torn - 1], pcm[0], torn + 2)[1:-1]
 
     def _reach(self, count: int) -> None:
