@@ -273,8 +273,8 @@ def options_of(impairment: Impairment) -> list[str]:
     return [f"--{key.replace('_', '-')}={value}" for key, value in given.items()] + reorder
 
 
-def main() -> None:
-    """Reads the options and serves."""
+def options(given: list[str] | None = None) -> tuple[argparse.Namespace, Impairment]:
+    """Reads the options; wrong ones end the process with 2 and the reason."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--far", type=_far, action="append", required=True, metavar="NAME=127.0.0.1:PORT")
     parser.add_argument("--port-file", type=Path, required=True)
@@ -286,13 +286,19 @@ def main() -> None:
     parser.add_argument("--burst", type=float, default=1.0, help="packets lost in a row, on average")
     parser.add_argument("--jitter-ms", type=float, default=0.0, help="packets are late by 0 to so many")
     parser.add_argument("--reorder", action="store_true", help="late packets may be overtaken")
-    args = parser.parse_args()
+    args = parser.parse_args(given)
     try:
         impairment = Impairment(**{key: getattr(args, key) for key in Impairment.model_fields})
     except ValidationError as error:
         parser.error("; ".join(f"{each['loc'][0]}: {each['msg']}" for each in error.errors()))
     if impairment.noise == "babble" and not (args.recordings and any(args.recordings.glob("*.wav"))):
         parser.error("--noise babble wants --recordings with *.wav in it")
+    return args, impairment
+
+
+def main() -> None:
+    """Reads the options and serves."""
+    args, impairment = options()
     logging.basicConfig(level=logging.WARNING)
     asyncio.run(serve(args, impairment))
 
