@@ -14,6 +14,7 @@ import numpy as np
 
 from harness.sandbox import wording
 from harness.sandbox.knowledge import Knowledge
+from harness.sandbox.sounds import as_live, ringback
 from harness.sandbox.truth import Truth
 from probes.speaking.speaker import Speaker
 from probes.voice.audio import RATE, Pcm, Playing
@@ -23,13 +24,6 @@ from scenarios.model import Lang
 CALLER_SPEAKS = 300.0  # RMS above which a frame of the caller counts as speech
 CALLER_PAUSE_S = 0.7
 SHORT_WORDS_S = 2.1  # an utterance as short as this, after the first answer, is taken for a goodbye
-
-
-def ringback(seconds: float = 5.0) -> Pcm:
-    """450 Hz, 1 s on and 4 s off (mainland China)."""
-    t = np.arange(int(seconds * RATE)) / RATE
-    tone = 2500 * np.sin(2 * np.pi * 450 * t) * (t % 5 < 1)
-    return tone.astype(np.int16)
 
 
 @dataclass(frozen=True)
@@ -48,9 +42,19 @@ class Desk:
 class Call:
     """One call at the centre's end."""
 
-    def __init__(self, leg: Leg, desk: Desk, name: str, random: Random) -> None:
-        self.leg, self.desk, self.name, self.random = leg, desk, name, random
+    def __init__(self, leg: Leg, desk: Desk, name: str, random: Random, speech: Random) -> None:
+        """Takes a call.
+
+        Args:
+            leg: our end of it.
+            desk: what it shares with the others.
+            name: in the truth log.
+            random: draws what happens.
+            speech: draws how the agents' words come out this time.
+        """
+        self.leg, self.desk, self.name, self.random, self.speech = leg, desk, name, random, speech
         self.digits: asyncio.Queue[str] = asyncio.Queue()
+        self.connected = asyncio.Event()
         self.frames = leg.listen(self._heard)
         self._speaking_since: float | None = None
         self._quiet_since = 0.0
@@ -61,21 +65,28 @@ class Call:
         self.desk.truth.write(self.name, event, at=at, **data)
 
     async def follow(self) -> None:
-        """Takes the caller's keys until the call ends."""
+        """Takes the caller's keys, and what else is told, until the call ends."""
         while True:
             signal = await self.leg.signals.get()
             if signal.kind == "dtmf":
                 self.log("key", signal.t, digit=signal.data["digit"])
                 self.digits.put_nowait(signal.data["digit"])
+            elif signal.kind == "connected":
+                self.connected.set()
             elif signal.kind == "ended":
                 self.log("end", signal.t, by=signal.data["by"])
                 return
 
     # ---- what the centre does
 
-    def play(self, pcm: Pcm, event: str, *, loop: bool = False, **data: object) -> Playing:
-        """Starts audio and logs its first frame."""
-        return self.leg.mouth.play(pcm, loop=loop, on_start=lambda t: self.log(event, t, **data))
+    def play(self, pcm: Pcm, *events: str, loop: bool = False, **data: object) -> Playing:
+        """Starts audio and logs its first frame, as each of ``events``."""
+
+        def started(t: float) -> None:
+            for event in events:
+                self.log(event, t, **data)
+
+        return self.leg.mouth.play(pcm, loop=loop, on_start=started)
 
     async def recording(self, name: str, event: str = "prompt") -> None:
         """Plays one of the IVR's recordings to its end."""
@@ -93,6 +104,10 @@ class Call:
     async def menu(self, welcome: str = "welcome", menu: str = "menu", rounds: int = 3) -> str | None:
         """Welcomes, offers the menu, and returns the key pressed; None if the caller presses nothing."""
         await self.recording(welcome)
+        return await self.offer(menu, rounds)
+
+    async def offer(self, menu: str = "menu", rounds: int = 3) -> str | None:
+        """Offers the menu without a welcome."""
         for _ in range(rounds):
             playing = self.play(self.desk.recordings[menu], "prompt", id=menu)
             try:
@@ -123,9 +138,9 @@ class Call:
                 wait -= len(self.desk.recordings[f"queue-{place}"]) / RATE
                 place -= 1
 
-    async def ring_agent(self, seconds: float) -> None:
-        """Ringback at the agent's, cut off in the moment of answering."""
-        tone = self.play(ringback(), "ringback", loop=True)
+    async def ring_agent(self, seconds: float, *events: str) -> None:
+        """Ringback at the agent's, cut off in the moment of answering; its start is logged as ``events`` as well."""
+        tone = self.play(ringback(), *events, "ringback", loop=True)
         await asyncio.sleep(seconds)
         self.open_line()
         tone.stop()
@@ -140,32 +155,44 @@ class Call:
     async def choose_agent(self) -> None:
         """Decides who will answer and what they will say first, before the moment itself."""
         self.agent = self.random.choice(self.desk.agents).today(self.random)
-        self.greeting = await self._voice(
-            self.desk.speaker(self.agent), self.agent.greeting(self.desk.lang, self.random)
-        )
+        words = self.agent.greeting(self.desk.lang, self.random)
+        self.greeting = await self.spoken(wording.opening(self.desk.lang, self.speech) + words)
 
     async def talk(self) -> None:
         """The agent greets, listens until the caller pauses, answers, and says goodbye."""
-        agent, greeting, lang = self.agent, self.greeting, self.desk.lang
-        speaker = self.desk.speaker(agent)
+        await self.greet()
+        await self.converse()
+
+    async def greet(self) -> None:
+        """The agent takes a breath, and greets."""
         await asyncio.sleep(self.random.uniform(0.3, 0.8))
-        await self.play(greeting, "first_word", agent=agent.number).done
+        await self.play(self.greeting, "first_word", agent=self.agent.number).done
+
+    async def converse(self) -> None:
+        """The agent answers what the caller asks, until they say goodbye, and says goodbye too."""
+        lang = self.desk.lang
         errand = self.random.choice(list(self.desk.knowledge.root.values()))
         answers = [answer.in_(lang) for answer in errand.answers.values()]
         for turn in range(8):
-            spoken = await self._caller(patience=8)
+            spoken = await self.caller(patience=8)
             if spoken is None:
-                await self.play(await self._voice(speaker, wording.still_there(lang)), "agent_says").done
+                await self.say(wording.still_there(lang, self.speech))
                 continue
             if turn and spoken < SHORT_WORDS_S:
                 break
-            text = answers[turn] if turn < len(answers) else wording.anything_else(lang)
-            await self.play(await self._voice(speaker, text), "agent_says", text=text).done
-        await self.play(await self._voice(speaker, wording.goodbye(lang, self.random)), "agent_says").done
+            text = answers[turn] if turn < len(answers) else wording.anything_else(lang, self.speech)
+            await self.say(wording.lead_in(lang, self.speech) + text)
+        await self.say(wording.goodbye(lang, self.random))
         await asyncio.sleep(0.5)
 
-    async def _voice(self, speaker: Speaker, text: str) -> Pcm:
-        return await asyncio.to_thread(speaker.audio, text, "line")
+    async def say(self, text: str) -> None:
+        """The agent says ``text``."""
+        await self.play(await self.spoken(text), "agent_says", text=text).done
+
+    async def spoken(self, text: str) -> Pcm:
+        """Returns ``text`` in the agent's voice, said as never before: nobody says a sentence twice the same."""
+        speaker, seed = self.desk.speaker(self.agent), f"{self.speech.random()}"
+        return await asyncio.to_thread(lambda: as_live(speaker.audio(text, "line"), seed))
 
     # ---- what the centre hears
 
@@ -182,7 +209,7 @@ class Call:
                 self._speaking_since = None
         self.frames.spoken.clear()
 
-    async def _caller(self, patience: float) -> float | None:
+    async def caller(self, patience: float) -> float | None:
         """Returns how long the caller's next utterance was, once they pause; None if they stay silent."""
         while True:
             try:

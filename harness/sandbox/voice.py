@@ -10,9 +10,10 @@ import os
 from pathlib import Path
 from random import Random
 
-from harness.sandbox import wording
+from harness.sandbox import hostile, wording
 from harness.sandbox.calls import NUMBERS, Call, Desk
 from harness.sandbox.knowledge import Knowledge
+from harness.sandbox.muting import MutingBridge
 from harness.sandbox.processes import stopped
 from harness.sandbox.truth import Truth
 from probes.hearing.wav import read_wav
@@ -34,6 +35,7 @@ class VoiceCentre:
         self._tasks: set[asyncio.Task[None]] = set()
         self._count = 0
         self._endpoint = Endpoint(on_invite=self._invited)
+        self._endpoint.bridge = MutingBridge()
 
     async def start(self) -> str:
         """Listens; returns ``host:port``."""
@@ -55,9 +57,10 @@ class VoiceCentre:
 
     async def _serve(self, leg: Leg, name: str) -> None:
         number = leg.number.removeprefix("sip:").split("@")[0]
-        call = Call(leg, self.desk, name, Random(f"{self.seed}:{name}"))
+        seed = f"{self.seed}:{name}"
+        call = Call(leg, self.desk, name, Random(seed), Random(f"{seed}:speech"))
         call.log("invite", number=number)
-        script = NUMBERS.get(number)
+        script = (NUMBERS | hostile.NUMBERS).get(number)
         following = asyncio.create_task(call.follow())
         running: asyncio.Task[None] | None = asyncio.create_task(script(call)) if script else None
         try:
