@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from typing import Literal, TypeAlias
 
 Place: TypeAlias = tuple[str, int]  # IPv4 address and port
@@ -47,5 +47,5 @@ def parse(t: float, packet: bytes) -> Datagram | None:
     payload = packet[body : length or None]
     if not payload:
         return None
-    source, target = str(IPv4Address(packet[12:16])), str(IPv4Address(packet[16:20]))
+    source, target = socket.inet_ntoa(packet[12:16]), socket.inet_ntoa(packet[16:20])
     return Datagram(t, (source, source_port), (target, target_port), protocol, payload, packet)
