@@ -127,6 +127,7 @@ def sandbox(
     ),
     seed: Annotated[int, typer.Option("--seed")] = 1,
     lang: LangOption = "zh",
+    hostile: Annotated[bool, typer.Option("--hostile", help="the lines 95011 to 95024 as well")] = False,
 ) -> None:
     """Run the sandbox centre until Ctrl-C; prints its target file."""
     from harness.inputs import speech_cache
@@ -134,7 +135,7 @@ def sandbox(
     from harness.sandbox.processes import interrupted
 
     async def serve() -> None:
-        async with Centre(folder, seed=seed, lang=_lang(lang), cache=speech_cache()) as path:
+        async with Centre(folder, seed=seed, lang=_lang(lang), cache=speech_cache(), hostile=hostile) as path:
             typer.echo(f"{path}")
             typer.echo("Ctrl-C ends it. / 按 Ctrl-C 结束。", err=True)
             await interrupted()

@@ -1,7 +1,8 @@
 """The sandbox centre: all its processes, started and stopped as one, and the target file that describes it.
 
 Loopback only; every port is chosen by the system. Two processes answer the hotline (four calls each), two more
-carry the special numbers, one serves the web chat. An impairment puts one more in front of all telephone lines.
+carry the special numbers, four more the hostile ones if it is to be hostile; one serves the web chat. An impairment
+puts one more in front of all telephone lines.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from types import TracebackType
 
 from ruamel.yaml import YAML
 
+from harness.sandbox.hostile import LINES as HOSTILE_LINES
 from harness.sandbox.impaired import options_of
 from harness.sandbox.impairment import Impairment
 from harness.sandbox.knowledge import Knowledge
 from harness.sandbox.processes import Child
-from harness.sandbox.wording import render_recordings
-from probes.target import Chat, Line, ReachStep, Target
+from harness.sandbox.sounds import song
+from harness.sandbox.wording import RECORDINGS, hostile_recordings, render_recordings
+from probes.hearing.wav import write_wav
+from probes.target import Chat, Line, Prompt, ReachStep, Target
 from probes.voice.leg import CALLS_PER_PROCESS
 from scenarios.errors import HarnessFault
 from scenarios.model import Lang
@@ -55,10 +59,26 @@ class Centre:
         cache: Path,
         voice: bool = True,
         chat: bool = True,
+        hostile: bool = False,
+        prompts: bool = True,
         impairment: Impairment | None = None,
     ) -> None:
+        """Describes a centre.
+
+        Args:
+            folder: for its target file, its recordings, its logs.
+            seed: draws waits, agents, voices and wordings.
+            lang: what it speaks.
+            cache: of rendered speech.
+            voice: whether it has telephone lines.
+            chat: whether it has a chat.
+            hostile: whether it has the hostile lines as well.
+            prompts: whether its target file lists its recordings.
+            impairment: how bad the telephone lines are; None: they are good.
+        """
         self.folder, self.seed, self.lang, self.cache = folder, seed, lang, cache
-        self.voice, self.chat, self.impairment = voice, chat, impairment
+        self.voice, self.chat, self.hostile, self.prompts, self.impairment = voice, chat, hostile, prompts, impairment
+        self.lines = LINES | HOSTILE_LINES if hostile else LINES
         self._children: dict[str, Child] = {}
 
     @property
@@ -79,10 +99,10 @@ class Centre:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.truth.unlink(missing_ok=True)  # one log, one run of the centre
         recordings = self.folder / "recordings"
-        prompts = await asyncio.to_thread(render_recordings, recordings, self.lang, self.cache) if self.voice else ()
+        prompts = await asyncio.to_thread(self._render, recordings) if self.voice else ()
         shared = ["--truth", str(self.truth), "--seed", str(self.seed), "--lang", self.lang]
         if self.voice:
-            for name in LINES:
+            for name in self.lines:
                 extra = ["--name", name, "--recordings", str(recordings), "--cache", str(self.cache)]
                 self._add(name, "harness.sandbox.voice", shared + extra)
         if self.chat:
@@ -97,7 +117,7 @@ class Centre:
         addresses = await self._addresses({name: found["address"] for name, found in ports.items() if name != "chat"})
         lines = {
             line: Line(uri=f"sip:{number}@{addresses[process]}", channels=channels, to_human=way)
-            for process, lines in LINES.items()
+            for process, lines in self.lines.items()
             if process in addresses
             for line, (number, channels, way) in lines.items()
         }
@@ -111,7 +131,7 @@ class Centre:
             lang=self.lang,
             lines=lines,
             chats=chats,
-            prompts=prompts,
+            prompts=prompts if self.prompts else (),
             facts=Knowledge.load().facts(self.lang),
         )
         return self._write(target)
@@ -121,6 +141,14 @@ class Centre:
         await asyncio.gather(*(child.stop() for name, child in self._children.items() if name != "impaired"))
         if "impaired" in self._children:
             await self._children["impaired"].stop()
+
+    def _render(self, recordings: Path) -> tuple[Prompt, ...]:
+        """Writes what every process plays; a song is no prompt."""
+        wanted = RECORDINGS
+        if self.hostile:
+            wanted += hostile_recordings(self.seed)
+            write_wav(recordings / "song.wav", song(self.lang, self.cache))
+        return render_recordings(recordings, self.lang, self.cache, wanted)
 
     async def _addresses(self, telephones: dict[str, str]) -> dict[str, str]:
         """Returns where callers reach the voice processes: where these listen, or the bad line before them."""
