@@ -333,11 +333,14 @@ def test_the_load_ends_by_itself():
 
 @pytest.mark.realtime
 def test_calibrate_and_quote(tmp_path, data_home):
+    old = certificate(hearing=1)
+    certificates.save(old, data_home)
     done = subprocess.run(
         command("calibrate", "--runs", tmp_path / "runs", "--calls", "4", "--out", tmp_path / "out", "--json"),
         cwd=ROOT, capture_output=True, text=True, timeout=220, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr
+    assert done.stdout, done.stderr
     made = Certificate.model_validate_json(done.stdout)
     assert made == certificates.in_force() == certificates.in_force(tmp_path / "out")
     assert made.hearing == HEARING_VERSION
@@ -353,9 +356,9 @@ def test_calibrate_and_quote(tmp_path, data_home):
     assert (done.returncode == 0) == ("not measured" not in done.stderr), done.stderr
 
     run = RunFolder.open(tmp_path / "runs" / idle.run)
-    assert run.read_certificate() is None  # it began before there was one
+    assert run.read_certificate() == old  # the one that was in force when it began
     again = subprocess.run(
         command("score", run.path), cwd=ROOT, capture_output=True, text=True, timeout=100, stdin=subprocess.DEVNULL
     )
-    assert "没有校准证书" in again.stdout
-    assert "no calibration certificate" in run.report.read_text("utf-8")
+    assert "校准证书过时" in again.stdout
+    assert "out of date" in run.report.read_text("utf-8")
