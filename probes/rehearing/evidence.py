@@ -26,6 +26,7 @@ from probes.voice.wire.rtp_media import media_of
 from probes.voice.wire.rtp_packets import packets
 from scenarios.errors import InputError
 
+_SHORTEST_HOLE, _LONGEST_HOLE = RATE // 100, RATE * 6 // 100  # samples: one packet of 10 ms, three of 20 ms
 RECORDING, PACKETS = "call.wav", "call.pcap"
 
 
@@ -54,6 +55,7 @@ def load(session: Session, folder: Path) -> Heard:
         InputError: the recording, or the pcap, is missing or damaged.
     """
     far, own, content = _recording(folder / RECORDING)
+    far = concealed(far)
     digest = hashlib.sha256(content)
     pcap = folder / PACKETS
     if not pcap.exists():
@@ -75,8 +77,28 @@ def load(session: Session, folder: Path) -> Heard:
     if placed is None or not facts.received:
         return Heard(far, own, "recording", digest.hexdigest(), quality, facts, events)
     return Heard(
-        placed.pcm, own if spoken is None else spoken.pcm, "packets", digest.hexdigest(), quality, facts, events
+        concealed(placed.pcm),
+        own if spoken is None else spoken.pcm,
+        "packets",
+        digest.hexdigest(),
+        quality,
+        facts,
+        events,
     )
+
+
+def concealed(pcm: Pcm) -> Pcm:
+    """Returns the sound with short holes, which lost packets leave, filled with what came before them.
+
+    A tone of whole periods in 20 ms goes on as if nothing had happened. What is silent anyway stays silent.
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], (pcm == 0).astype(np.int8), [0]))))
+    filled = pcm.copy()
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        size = int(last - first)
+        if _SHORTEST_HOLE <= size <= _LONGEST_HOLE and size <= first and last < len(pcm):
+            filled[first:last] = filled[first - size : first]
+    return filled
 
 
 def _recording(path: Path) -> tuple[Pcm, Pcm, bytes]:

@@ -78,7 +78,7 @@ def measure(
     for call, mine, voice in zip(calls, found, steps, strict=True):
         events.append(_listen(call, mine, voice, library))
         progress()
-    live = [[start for start, end in _utterances(heard_) if end - start >= _WORDS_S] for heard_ in events]
+    live = [[said for said in _utterances(heard_) if said[1] - said[0] >= _WORDS_S] for heard_ in events]
     named = with_roles(found, [call.request for call in calls], live, [len(call.far) / RATE for call in calls])
     return [
         Measured([_named(event, mine) for event in heard_], mine, mine_steps)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +29,13 @@ _VOICED_S, _VOICED_SHARE = 0.4, 0.3  # a piece that holds less voice is music or
 _MUSIC_S = 0.8  # a piece without voice that is shorter means nothing
 _SUNG_S = 20.0  # no announcement talks so long without a pause
 _LAST_S = 3.0  # nothing but menus, and then this so close to the end, is a goodbye
+_NUMBER_S = 6.0  # no announcement of a number takes longer
+_SOON_S, _WAITS_S = 1.5, 0.5  # how soon the agent speaks after it, and how long they then let us speak
 _AUDIBLE_DB = 30.0  # below the loudest frame of a piece
 _ECHO_SHARE = 0.6  # of a piece under our own words: our own echo, the same in every call
+
+
+Span: TypeAlias = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ def pieces(
 def with_roles(
     calls: Sequence[Sequence[Piece]],
     requests: Sequence[float | None],
-    live: Sequence[Sequence[float]],
+    live: Sequence[Sequence[Span]],
     ends: Sequence[float],
 ) -> list[list[Piece]]:
     """Gives every voiced piece that the library does not know its role.
@@ -88,7 +94,7 @@ def with_roles(
     Args:
         calls: the pieces of each call.
         requests: when a human was asked for in each call.
-        live: onsets of what is no recording, in each call.
+        live: what is said in each call and is no recording, (start, end).
         ends: when each call's sound ended.
     """
     menus = [
@@ -116,7 +122,7 @@ def with_roles(
                 and all(before.role in ("menu", "welcome") for before in given)
             ):
                 role = "goodbye"
-            elif request is not None and piece.seconds < 6 and _introduces(piece, follows, live[number]):
+            elif request is not None and piece.seconds < _NUMBER_S and _introduces(piece, number, found, live):
                 role = "agent_id"
             else:
                 role = "queue"
@@ -125,9 +131,21 @@ def with_roles(
     return result
 
 
-def _introduces(piece: Piece, follows: Piece | None, live: Sequence[float]) -> bool:
-    after = min((t for t in live if t > piece.start), default=None)
-    return after is not None and after - piece.end < 1.5 and (follows is None or follows.start > after)
+def _introduces(piece: Piece, number: int, found: Sequence[Piece], live: Sequence[Sequence[Span]]) -> bool:
+    """Whether a live voice follows the piece at once and then waits; and wherever else the piece was heard, too."""
+
+    def followed(end: float, utterances: Sequence[Span]) -> Span | None:
+        return next((said for said in utterances if end - 0.3 < said[0] < end + _SOON_S), None)
+
+    said = followed(piece.end, live[number])
+    if said is None or any(said[0] < other.start < said[1] + _WAITS_S for other in found):
+        return False
+    elsewhere = [
+        followed(piece.end + shift, live[other]) is not None
+        for other, shift in zip(piece.calls, piece.shifts, strict=True)
+        if other < len(live)
+    ]
+    return sum(elsewhere) * 2 >= len(elsewhere)
 
 
 def _is_menu(piece: Piece, number: int, menus: Sequence[Sequence[Piece]]) -> bool:
