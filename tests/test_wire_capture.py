@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 
 from probes.voice.wire.bpf import RANGES, merged, program
-from probes.voice.wire.capture import SWITCH, Capture, unavailable
+from probes.voice.wire.capture import SWITCH, Capture, placed, unavailable, wall_offset
+from probes.voice.wire.copies import Copies
 from probes.voice.wire.datagram import Datagram
 from probes.voice.wire.ports import SIZE, reserve
 
@@ -26,7 +28,12 @@ class Heard:
         self.all: list[Datagram] = []
         self._more: queue.SimpleQueue[None] = queue.SimpleQueue()
 
-    def __call__(self, batch: list[Datagram], _until: float) -> None:
+        self.until_when = 0.0
+        self.latest: list[float] = []  # how long before the last promise a packet was stamped that came after it
+
+    def __call__(self, batch: list[Datagram], until: float) -> None:
+        self.latest += [self.until_when - datagram.t for datagram in batch]
+        self.until_when = until
         self.all += batch
         self._more.put(None)
 
@@ -137,6 +144,21 @@ def test_tcp_is_captured_without_its_empty_segments(capture: Capture, heard: Hea
     ]
 
 
+def test_later_fragments_and_other_protocols_stay_out(capture: Capture, heard: Heard) -> None:
+    with udp() as ours, socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        port = ours.getsockname()[1]
+        capture.watch([one(port)])
+        body = struct.pack("!HHHH", port, port, 12, 0) + b"text"  # to look at, from and to our port
+        home = socket.inet_aton("127.0.0.1")
+        for fragment, protocol in ((0, 253), (185, socket.IPPROTO_UDP), (0, socket.IPPROTO_UDP)):
+            head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), 7, fragment, 64, protocol, 0) + home + home
+            raw.sendto(head + body, ("127.0.0.1", 0))
+        found = heard.until(lambda all_: len(all_) >= 1)
+    assert [datagram.payload for datagram in found] == [b"text"]
+    assert found[0].packet[9] == socket.IPPROTO_UDP
+    assert found[0].packet[6:8] == bytes(2)
+
+
 def test_two_thousand_packets_a_second_are_all_there(capture: Capture, heard: Heard) -> None:
     with udp() as far, udp() as ours:
         capture.watch([one(ours.getsockname()[1])])
@@ -148,6 +170,7 @@ def test_two_thousand_packets_a_second_are_all_there(capture: Capture, heard: He
         found = heard.until(lambda all_: len(all_) >= 4000)
     assert [int.from_bytes(d.payload[:2], "big") for d in found] == list(range(4000))
     assert capture.dropped == 0
+    assert max(heard.latest) < 0.1, "nothing comes long after everything was said to have come"
 
 
 def test_what_came_before_the_end_is_handed_on(heard: Heard) -> None:
@@ -168,6 +191,46 @@ def test_it_can_be_switched_off(monkeypatch: pytest.MonkeyPatch, heard: Heard) -
     monkeypatch.setenv(SWITCH, "off")
     assert Capture.open(heard) is None
     assert unavailable() == "packets are not captured: SHOPPER_WIRE is off"
+
+
+def test_what_a_bridge_and_its_port_show_came_once() -> None:
+    copies = Copies()
+    assert not copies.again(10.0, 3, b"packet")
+    assert copies.again(10.00001, 2, b"packet"), "the card below the bridge"
+    assert not copies.again(10.00002, 2, b"another")
+    assert not copies.again(10.001, 3, b"packet"), "twice on the same interface: it did come twice"
+    assert not copies.again(10.021, 4, b"filler")
+    assert copies.again(10.022, 2, b"packet"), "a little later, still known"
+    assert not copies.again(10.5, 2, b"packet"), "sent again, and the first now shown by the other"
+    assert not copies.again(9.0, 3, b"packet"), "a stamp out of order forgets rather than drops"
+
+
+@pytest.mark.parametrize("step", [-3600.0, -0.5, -0.0005, 0.0, 0.0005, 0.5, 3600.0])
+def test_stamps_stay_right_when_the_wall_clock_is_set(step: float) -> None:
+    before, since, set_at, now = 1.8e9, 100.0, 100.05, 100.1
+    offset = before + step
+    for t in (99.97, 100.02, 100.049, 100.051, 100.09):
+        wall = t + (before if t < set_at else offset)
+        assert placed(wall - offset, offset, before, since, now) == pytest.approx(t, abs=0.00051)
+
+
+def test_the_clocks_are_compared_without_anything_in_between() -> None:
+    stop = threading.Event()
+
+    def spin() -> None:
+        while not stop.is_set():
+            sum(range(1000))
+
+    spinners = [threading.Thread(target=spin) for _ in range(3)]
+    for each in spinners:
+        each.start()
+    try:
+        found = [wall_offset() for _ in range(200)]
+    finally:
+        stop.set()
+        for each in spinners:
+            each.join()
+    assert np.ptp(found) < 0.0005
 
 
 def test_ranges_are_merged_and_counted() -> None:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 
 from probes.voice.layout import hurry
 from probes.voice.wire.bpf import program
+from probes.voice.wire.copies import Copies
 from probes.voice.wire.datagram import Datagram, parse
 
 SWITCH = "SHOPPER_WIRE"  # "off": no capture, as without the privilege
@@ -29,11 +30,12 @@ _SOL_PACKET, _RX_RING, _STATISTICS, _VERSION, _V3 = 263, 5, 6, 10, 2
 _ATTACH_FILTER = 26
 _STATUS, _READY = 8, 1  # a block's status word, and its bit that says: yours
 _PACKET_HEADER = struct.Struct("=IIIIIIHH")  # next, s, ns, bytes here, bytes in all, status, link header, IP header
-_STEP_S = 0.001  # the wall clock was set if it differs by more from one reading to the next
-_STALE_S = 1.0
-log = logging.getLogger(__name__)
-
+_INTERFACE = struct.Struct("=i")
+_INTERFACE_AT = 52  # behind that header comes a sockaddr_ll, and in it the interface's number
 _IDLE_MS = 100
+_STEP_S = 0.001  # the wall clock was set if it differs by more from one reading to the next
+_TIGHT_S, _READINGS = 0.00001, 8
+log = logging.getLogger(__name__)
 
 Batch = list[Datagram]
 OnBatch = Callable[[Batch, float], None]
@@ -70,7 +72,8 @@ class Capture:
         except OSError:
             self._socket.close()
             raise
-        self._offset = self._read = 0.0
+        self._copies = Copies()
+        self._offset, self._read = wall_offset(), time.monotonic()
         self._wake, self._bell = os.pipe()
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
@@ -143,8 +146,7 @@ class Capture:
         """Takes all blocks that are ready, from block ``at`` on; returns the next one and what they held."""
         batch: Batch = []
         ring, now = self._ring, time.monotonic()
-        wall = time.time() - now
-        before = wall if self._read == 0.0 else self._offset
+        offset, before, since = wall_offset(), self._offset, self._read
         while struct.unpack_from("=I", ring, at * _BLOCK + _STATUS)[0] & _READY:
             start = at * _BLOCK
             count, place = struct.unpack_from("=II", ring, start + _STATUS + 4)
@@ -152,17 +154,46 @@ class Capture:
             for _ in range(count):
                 step, seconds, nanoseconds, size, whole, _, _, header = _PACKET_HEADER.unpack_from(ring, place)
                 if size == whole:
-                    t = seconds - wall + nanoseconds * 1e-9
-                    if abs(wall - before) > _STEP_S and not now - _STALE_S <= t <= now + _STEP_S:
-                        t = seconds - before + nanoseconds * 1e-9  # stamped before the wall clock was set
-                    datagram = parse(t, ring[place + header : place + header + size])
-                    if datagram is not None:
-                        batch.append(datagram)
+                    t = placed(seconds - offset + nanoseconds * 1e-9, offset, before, since, now)
+                    packet = ring[place + header : place + header + size]
+                    (interface,) = _INTERFACE.unpack_from(ring, place + _INTERFACE_AT)
+                    if not self._copies.again(t, interface, packet):
+                        datagram = parse(t, packet)
+                        if datagram is not None:
+                            batch.append(datagram)
                 place += step
             struct.pack_into("=I", ring, start + _STATUS, 0)
             at = (at + 1) % _BLOCKS
-        self._offset, self._read = wall, now
+        self._offset, self._read = offset, now
         return at, batch
+
+
+def wall_offset() -> float:
+    """Returns CLOCK_REALTIME minus CLOCK_MONOTONIC in seconds, read so that nothing came between the two."""
+    best, found = float("inf"), 0.0
+    for _ in range(_READINGS):
+        before, wall, after = time.monotonic(), time.time(), time.monotonic()
+        if after - before < best:
+            best, found = after - before, wall - (before + after) / 2
+        if best < _TIGHT_S:
+            break
+    return found
+
+
+def placed(stamp: float, offset: float, before: float, since: float, now: float) -> float:
+    """Returns a wall-clock stamp in seconds of CLOCK_MONOTONIC, also if the wall clock was set in the meantime.
+
+    Args:
+        stamp: what the kernel says, less ``offset``.
+        offset: of the two clocks now.
+        before: of the two clocks at the reading before.
+        since: when that was, monotonic. What is read now came ``RETIRE_MS`` earlier at most.
+        now: monotonic.
+    """
+    step = offset - before
+    if abs(step) <= _STEP_S or since - 2 * RETIRE_MS / 1000 <= stamp <= now + RETIRE_MS / 1000:
+        return stamp
+    return stamp + step  # stamped before the clock was set
 
 
 def bind_to_all(packet_socket: socket.socket) -> None:
