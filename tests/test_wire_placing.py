@@ -132,6 +132,19 @@ def test_of_two_at_once_the_newest_is_heard_and_then_the_older_again():
     agree([1.5, 2.5, 3.7, 4.7, 5.7, 6.5, 7.5, 8.5, 9.5], sent)
 
 
+def test_of_two_at_once_no_sound_of_the_older_comes_through_and_none_is_missing_after():
+    older, newer = np.full(9 * RATE, 8000, np.int16), np.full(3 * RATE, -8000, np.int16)
+    ringing, agent = Sender().speak(older), Sender(t=3.2, ssrc=0x99).speak(newer)
+    del agent.sent[40:43]
+    true = np.zeros(10 * RATE)
+    true[RATE:] = 1
+    true[round(3.2 * RATE) : round(6.2 * RATE)] = -1
+    true[4 * RATE : round(4.06 * RATE)] = 0
+    sent = sorted(ringing.sent + agent.sent, key=lambda one: one.t)
+    assert np.array_equal(np.sign(placed(sent).pcm), true)
+    assert np.array_equal(np.sign(live(sent)[: len(true)]), true)
+
+
 def test_a_stray_packet_is_not_heard():
     loud = rtp(9, 9, bytes([0x2A]) * 160, ssrc=0xBAD)
     sent = Sender().speak(clicks(4.0)).sent
@@ -144,6 +157,13 @@ def test_one_packet_with_a_wrong_time_stamp_is_not_heard():
     for row, wrong in ((100, 3000), (200, 800000)):
         sent[row] = datagram(sent[row].t, rtp(row, row * 160 + wrong, loud))
     agree(1.5 + np.arange(6), sent)
+
+
+def test_a_wrong_time_stamp_before_a_silence_is_not_heard_in_it():
+    sender = Sender().speak(clicks(4.0)).silent(2.0).speak(clicks(4.0))
+    row = 190
+    sender.sent[row] = datagram(sender.sent[row].t, rtp(row, row * 160 + 8000, bytes([0x2A]) * 160))
+    agree([1.5, 2.5, 3.5, 4.5, 7.5, 8.5, 9.5, 10.5], sender.sent)
 
 
 @pytest.mark.parametrize("ppm", [-60, 60])

@@ -134,6 +134,13 @@ def test_back_from_music_to_the_same_sender():
     ]
 
 
+def test_two_senders_at_once_change_twice_and_not_with_every_packet():
+    ringing, agent = Sender().speak(clicks(9.0)), Sender(t=3.21, ssrc=0x99).speak(clicks(3.0))
+    sent = sorted(ringing.sent + agent.sent, key=lambda one: one.t)
+    changes = [(e.t, e.data["after"]) for e in happened(sent) if e.kind == "stream_change"]
+    assert changes == [(pytest.approx(3.21), "stream 2"), (pytest.approx(6.2), "stream 1")]
+
+
 def test_a_stray_packet_changes_nothing():
     stray = datagram(1.5, rtp(5, 5, bytes(160), ssrc=0xBAD))
     assert [e.kind for e in happened([*spoken(2.0), stray])] == ["first_audio"]
