@@ -21,10 +21,11 @@ log = logging.getLogger(__name__)
 class Port(pj.AudioMediaPort):  # type: ignore[misc]
     """The bridge's window onto one leg. Its callbacks run on the media thread, 50 times a second."""
 
+    frames: FrameLog | None = None  # of the class: a last tick may come when the object's own are gone already
+    mouth: Mouth | None = None
+
     def __init__(self) -> None:
         pj.AudioMediaPort.__init__(self)
-        self.frames: FrameLog | None = None
-        self.mouth: Mouth | None = None
         self.out = pj.ByteVector(FRAME_BYTES)
         self.out_address = content_of(self.out)
 
@@ -71,7 +72,8 @@ class Bridge:
         port = old[1] if old else self._take()
         port.frames, port.mouth = leg.frames, leg.mouth
         self._media[leg.id] = (media, port)
-        media.startTransmit(port)
+        if leg.frames is None or not leg.frames.deaf:
+            media.startTransmit(port)
         port.startTransmit(media)
 
     def disconnect(self, leg_id: int) -> None:
