@@ -54,6 +54,7 @@ class LivePlacer:
         self._aside: list[tuple[_Mapped, int, Pcm]] = []  # came from an older sender since the newest was last heard
         self._buffer: Pcm = np.zeros(RATE, np.int16)
         self._done = 0  # samples given out
+        self._taken = 0  # samples up to which a newer sender was heard, which has fallen silent
         self.unreadable = 0  # packets of sound that are no G.711 in the clear
         self.late = 0  # packets that came after their audio had been given out
         self.agree(media)
@@ -148,10 +149,12 @@ class LivePlacer:
             if one.last - current.last <= _QUIET_S:
                 self._aside = [*self._aside[-_ASIDE:], (one, ts, pcm)]
                 return
-            self._current = one
+            self._current, self._taken = one, current.end
             for other, earlier, audio in self._aside:
                 if other is one:
                     self._paint(one, earlier, audio)
+        elif one is not current:
+            self._taken = 0
         self._current = one
         if self._aside:
             self._aside = []
@@ -165,9 +168,10 @@ class LivePlacer:
         if ts + len(pcm) > one.end_ts:
             one.end_ts, one.end = ts + len(pcm), first + len(pcm)
         at = first - self._done
-        if at < 0:
-            self.late += 1
-            pcm, at = pcm[-at:], 0
+        self.late += at < 0
+        floor = max(0, self._taken - self._done)
+        if at < floor:
+            pcm, at = pcm[floor - at :], floor
         end = at + len(pcm)
         if end > len(self._buffer):
             self._reach(end)
