@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from probes.session import Session
 from tests.shopper import write_yaml
 
 SCENARIOS = Path(__file__).parent / "sipp"
+FIRST, BLOCK, BLOCKS = 20000, 10, 1200  # below the ports that the system hands out by itself
 
 
 class Line:
@@ -25,12 +27,12 @@ class Line:
         if shutil.which("sipp") is None:
             pytest.fail("sipp is not installed: on Debian and Ubuntu it is in the package sip-tester", pytrace=False)
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.port = folder, free_port()
+        self.folder, (self.port, self._guard) = folder, ports()
         self.described = {"uri": f"sip:95001@127.0.0.1:{self.port}"} | described  # as a target describes it
         self._command = [
             "sipp", "-sf", str(SCENARIOS / scenario), "-m", "1", "-timeout", "70", "-timeout_error", "-nostdin",
             "-bind_local", "-i", "127.0.0.1", "-p", str(self.port), "-ci", "127.0.0.1",
-            "-mi", "127.0.0.1", "-mp", str(free_port()),
+            "-mi", "127.0.0.1", "-mp", str(self.port + 2),
             "-trace_logs", "-log_file", "log.txt", "-trace_stat", "-stf", "statistics.csv",
             "-trace_err", "-error_file", "errors.txt", *map(str, more),
         ]  # fmt: skip
@@ -48,11 +50,15 @@ class Line:
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
+        self._guard.close()
 
     def fault(self) -> str:
         """Waits for SIPp to exit by itself, and returns what it complains of; empty: its own verdict is success."""
-        if self._process.wait(10) == 0:
-            return ""
+        try:
+            if self._process.wait(10) == 0:
+                return ""
+        except psutil.TimeoutExpired:
+            return "SIPp still waits for what its scenario says"
         errors = self.folder / "errors.txt"
         return errors.read_text() if errors.exists() else (self.folder / "screen.txt").read_text()
 
@@ -74,10 +80,17 @@ class Line:
         return float(seconds) + float(micros) / 1e6 - session.anchor_utc.timestamp()
 
 
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def ports() -> tuple[int, socket.socket]:
+    """Returns the first of ten ports that are a line's own while the socket is open; SIPp takes several for media."""
+    for step in range(BLOCKS):
+        first = FIRST + (os.getpid() * 7 + step) % BLOCKS * BLOCK
+        guard = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            guard.bind(("127.0.0.1", first + BLOCK - 1))
+            return first, guard
+        except OSError:
+            guard.close()
+    pytest.fail("no ports are free for SIPp", pytrace=False)
 
 
 def target(folder: Path, trunks: dict[str, dict[str, object]] | None = None, /, **lines: Line) -> Path:
