@@ -205,7 +205,7 @@ def test_what_a_bridge_and_its_port_show_came_once() -> None:
     assert not copies.again(9.0, 3, b"packet"), "a stamp out of order forgets rather than drops"
 
 
-@pytest.mark.parametrize("step", [-3600.0, -0.5, -0.0005, 0.0, 0.0005, 0.5, 3600.0])
+@pytest.mark.parametrize("step", [-3600.0, -0.3, -0.0005, 0.0, 0.0005, 0.3, 3600.0])
 def test_stamps_stay_right_when_the_wall_clock_is_set(step: float) -> None:
     before, since, set_at, now = 1.8e9, 100.0, 100.05, 100.1
     offset = before + step

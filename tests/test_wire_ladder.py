@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from probes.voice.wire.datagram import Datagram
+from probes.voice.wire.datagram import Datagram, parse
 from probes.voice.wire.ladder import Ladder
 from probes.voice.wire.sip import Messages, call_id
 from tests.wire_packets import CALL, FAR, US, sip, tcp, udp
@@ -147,6 +147,16 @@ def test_a_connection_that_was_joined_late_is_read_from_the_next_message() -> No
     half = len(RINGS) // 2
     made = ladder(tcp(1.0, US, FAR, INVITE), tcp(2.0, FAR, US, RINGS[half:] + CONNECTS, 5000))
     assert [step.what for step in made.steps] == ["invite", "connected"]
+
+
+def test_the_first_fragment_of_a_long_invite_tells_its_instant() -> None:
+    whole = out(1.0, sip("INVITE sip:95001@127.0.0.2", 1, "INVITE", body="v=0\r\n" * 400)).packet
+    first = whole[:2] + (1500).to_bytes(2) + whole[4:6] + b"\x20\x00" + whole[8:1500]  # more to come
+    rest = whole[:2] + (len(whole) - 1480).to_bytes(2) + whole[4:6] + (185).to_bytes(2) + whole[8:20] + whole[1500:]
+    opened = parse(1.0, first)
+    assert opened is not None
+    assert parse(1.00001, rest) is None
+    assert ladder(opened, in_(2.0, RINGS)).invite == 1.0
 
 
 def test_tls_is_no_sip() -> None:
