@@ -90,7 +90,8 @@ class StampingFarEnd:
         place = ("127.0.0.1", int(re.search(r"m=audio (\d+)", invite)[1]))  # type: ignore[index]
         self.going.add(call)
         self.audio[call] = []
-        self.speak(call, place, time.monotonic() + 0.02, 0)
+        start = time.monotonic() + 0.02
+        self.later(start, lambda: self.speak(call, place, start, 0))
 
     def speak(self, call: str, place: tuple[str, int], start: float, number: int) -> None:
         if call not in self.going:
