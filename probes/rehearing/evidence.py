@@ -26,7 +26,8 @@ from probes.voice.wire.rtp_media import media_of
 from probes.voice.wire.rtp_packets import packets
 from scenarios.errors import InputError
 
-_SHORTEST_HOLE, _LONGEST_HOLE = RATE // 100, RATE * 6 // 100  # samples: one packet of 10 ms, three of 20 ms
+_PACKET = RATE // 50
+_SHORTEST_HOLE, _LONGEST_HOLE = _PACKET // 2, 3 * _PACKET + 2  # a sample beside the hole may be zero by itself
 RECORDING, PACKETS = "call.wav", "call.pcap"
 
 
@@ -96,8 +97,8 @@ def concealed(pcm: Pcm) -> Pcm:
     filled = pcm.copy()
     for first, last in zip(edges[::2], edges[1::2], strict=True):
         size = int(last - first)
-        if _SHORTEST_HOLE <= size <= _LONGEST_HOLE and size <= first and last < len(pcm):
-            filled[first:last] = filled[first - size : first]
+        if _SHORTEST_HOLE <= size <= _LONGEST_HOLE and first >= _PACKET and last < len(pcm):
+            filled[first:last] = np.resize(filled[first - _PACKET : first], size)
     return filled
 
 

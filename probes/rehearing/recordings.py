@@ -149,12 +149,11 @@ def _introduces(piece: Piece, number: int, found: Sequence[Piece], live: Sequenc
 
 
 def _is_menu(piece: Piece, number: int, menus: Sequence[Sequence[Piece]]) -> bool:
-    """Whether the piece was heard before the request, in this call or in another."""
+    """Whether the piece was heard before the request, in this call or in another: most of it, in one or in parts."""
     for other, shift in zip(piece.calls, piece.shifts, strict=True):
-        if other < len(menus) and any(
-            min(piece.end + shift, menu.end) - max(piece.start + shift, menu.start) > 0.5 * piece.seconds
-            for menu in menus[other]
-        ):
+        start, end = piece.start + shift, piece.end + shift
+        heard = [min(end, menu.end) - max(start, menu.start) for menu in menus[other]] if other < len(menus) else []
+        if sum(part for part in heard if part > 0) > 0.5 * piece.seconds:
             return True
     return False
 
