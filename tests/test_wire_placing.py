@@ -146,14 +146,14 @@ def test_of_two_at_once_no_sound_of_the_older_comes_through_and_none_is_missing_
 
 
 def test_a_stray_packet_is_not_heard():
-    loud = rtp(9, 9, bytes([0x2A]) * 160, ssrc=0xBAD)
+    loud = rtp(9, 9, bytes([0xAA]) * 160, ssrc=0xBAD)
     sent = Sender().speak(clicks(4.0)).sent
     agree([1.5, 2.5, 3.5, 4.5], sorted([*sent, datagram(2.1, loud)], key=lambda one: one.t))
 
 
 def test_one_packet_with_a_wrong_time_stamp_is_not_heard():
     sent = Sender().speak(clicks(6.0)).sent
-    loud = bytes([0x2A]) * 160
+    loud = bytes([0xAA]) * 160
     for row, wrong in ((100, 3000), (200, 800000)):
         sent[row] = datagram(sent[row].t, rtp(row, row * 160 + wrong, loud))
     agree(1.5 + np.arange(6), sent)
@@ -162,7 +162,7 @@ def test_one_packet_with_a_wrong_time_stamp_is_not_heard():
 def test_a_wrong_time_stamp_before_a_silence_is_not_heard_in_it():
     sender = Sender().speak(clicks(4.0)).silent(2.0).speak(clicks(4.0))
     row = 190
-    sender.sent[row] = datagram(sender.sent[row].t, rtp(row, row * 160 + 8000, bytes([0x2A]) * 160))
+    sender.sent[row] = datagram(sender.sent[row].t, rtp(row, row * 160 + 8000, bytes([0xAA]) * 160))
     agree([1.5, 2.5, 3.5, 4.5, 7.5, 8.5, 9.5, 10.5], sender.sent)
 
 
