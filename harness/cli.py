@@ -20,6 +20,7 @@ from harness.commands import authorise, campaign, evidence, speak
 from harness.commands import plan as plan_commands
 from harness.commands.calibrate import calibrate
 from harness.commands.doctor import doctor
+from harness.commands.learn import learn
 from harness.commands.rehear import rehear
 from scenarios.errors import InputError, ShopperError
 from scenarios.model import Lang
@@ -34,6 +35,7 @@ app.add_typer(evidence.app, name="evidence")
 app.add_typer(speak.app, name="speak")
 app.command("stop")(campaign.stop_everything)
 app.command()(doctor)
+app.command("learn")(learn)
 app.command("rehear")(rehear)
 app.command("calibrate")(calibrate)
 
