@@ -375,13 +375,13 @@ async def delays(far: Port, uri: str, count: int) -> Delays:
     return found
 
 
-@pytest.mark.realtime
+@pytest.mark.alone
 def test_the_centres_audio_alone_is_late(tmp_path: Path) -> None:
     """RTCP goes the same way at the same instants unimpaired: what it is late by is this machine's affair."""
 
     async def go() -> Delays:
         far = await port()
-        given = [f"--far=a=127.0.0.1:{far.number}", *options_of(Impairment(jitter_ms=18))]
+        given = [f"--far=a=127.0.0.1:{far.number}", *options_of(Impairment(jitter_ms=60, reorder=True))]
         child = Child("harness.sandbox.impaired", tmp_path / "port", given, tmp_path / "log")
         address = (await child.start())["addresses"]["a"]
         try:
@@ -394,7 +394,7 @@ def test_the_centres_audio_alone_is_late(tmp_path: Path) -> None:
 
     found = asyncio.run(go())
     late = np.array([found.audio[number] - found.reports[number] for number in range(400)]) * 1000
-    assert np.quantile(late, [0.1, 0.5, 0.9]) == pytest.approx([1.8, 9, 16.2], abs=3)
+    assert np.quantile(late, [0.1, 0.5, 0.9]) == pytest.approx([6, 30, 54], abs=8)
     assert found.up == [packet(number, b"\x55" * FRAME) for number in range(400)], "the caller's words pass as they are"
     assert (tmp_path / "log").read_text() == ""
 
