@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from harness.sandbox.sounds import as_live
 from probes.hearing.telephone import encode
 from probes.hearing.wav import RATE, Pcm
 from probes.session import Session
@@ -45,8 +46,6 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Call]:
     folder = tmp_path_factory.mktemp("answering lines")
     greeting = espeak.render(GREETING, voice="cmn", variant="f2", wpm=260)
     assert 2.5 < len(greeting) / RATE < 4.5
-    turn = np.concatenate((greeting, np.zeros(int(PERIOD_S * RATE) - len(greeting), np.int16)))
-    speech = np.concatenate((np.zeros(int(LEAD_S * RATE), np.int16), *[turn] * 7))
     schedule = plan(
         folder / "plan.yaml", *[("S01", "voice", name, 1) for name in ("direct", "keys")],
         queue_s=15, reply_s=12, session_s=60,
@@ -56,12 +55,21 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Call]:
             "direct": Line(folder / "direct", "answers.xml"),
             "keys": Line(folder / "keys", "keys.xml", dtmf="info", to_human=[{"press": "0"}]),
         }
-        for line in lines.values():
-            (line.folder / "speech.alaw").write_bytes(encode(speech, "a").tobytes())
+        for number, line in enumerate(lines.values()):
+            (line.folder / "speech.alaw").write_bytes(encode(_speech(greeting, number), "a").tobytes())
             stack.enter_context(line)
         aim = target(folder, **lines)
         ran = shopper("probe", "--target", aim, "--plan", schedule, "--runs", folder / "runs", "--json", timeout=100)
         return {name: Call(ran, ran.sessions[name], line, line.finish(), greeting) for name, line in lines.items()}
+
+
+def _speech(greeting: Pcm, line: int) -> Pcm:
+    """A person's seven turns: the same words, and never the same waves."""
+    turns = [np.zeros(int(LEAD_S * RATE), np.int16)]
+    for number in range(7):
+        said = as_live(greeting, f"{line}-{number}")[: int(PERIOD_S * RATE)]
+        turns += [said, np.zeros(int(PERIOD_S * RATE) - len(said), np.int16)]
+    return np.concatenate(turns)
 
 
 @pytest.fixture
