@@ -18,6 +18,7 @@ from scenarios.model import Lang
 
 if TYPE_CHECKING:
     from probes.chat.browser import Browser
+    from probes.hearing.transcription.words import Transcriber
     from probes.voice.pjsip.endpoint import Endpoint
     from probes.voice.wire.tap import Tap
 
@@ -33,6 +34,7 @@ class Equipment:
         self._endpoint: Endpoint | None = None
         self._wire: Tap | None = None
         self._browser: Browser | None = None
+        self._transcribers: dict[tuple[str, str], Transcriber] = {}
         self._starting = asyncio.Lock()
 
     async def channel(
@@ -75,8 +77,25 @@ class Equipment:
         recordings = None if target.recordings is None else target_folder / target.recordings / attempt.scenario
         speaker = Speaker(lang, Voice.draw(attempt.seed, among=CALLER_VARIANTS), self.cache, recordings)
         return VoiceChannel(
-            line, endpoint=self._endpoint, trunk=trunk, ear=Ear(prompts), speaker=speaker, folder=folder
+            line,
+            endpoint=self._endpoint,
+            trunk=trunk,
+            ear=Ear(prompts),
+            speaker=speaker,
+            folder=folder,
+            transcriber=self._transcriber(target, target_folder),
         )
+
+    def _transcriber(self, target: Target, target_folder: Path) -> Transcriber | None:
+        """Returns what puts words to speech, made once a target: a model takes seconds to load."""
+        from probes.hearing.transcription.backends import open_transcriber
+
+        if target.transcriber is None or target.transcriber.backend == "none":
+            return None
+        key = (target.transcriber.model_dump_json(), str(target_folder))
+        if key not in self._transcribers:
+            self._transcribers[key] = open_transcriber(target, target_folder)
+        return self._transcribers[key]
 
     async def _chat(
         self, attempt: AttemptKey, target: Target, target_folder: Path, folder: Path, lang: Lang

@@ -105,6 +105,7 @@ class Line(Strict):
     codecs: tuple[Codec, ...] = Field(default=("PCMA", "PCMU"), min_length=1)
     channels: int = Field(default=1, ge=1, description="at most so many of our calls at once on this line")
     to_human: tuple[ReachStep, ...] = ()
+    barge_in: bool = Field(default=False, description="speak at once, even while the far end does")
     account: Account | None = None
 
     OWN_WAY: ClassVar[tuple[str, ...]] = ("transport", "srtp", "dtmf", "codecs", "account")  # what a trunk says instead

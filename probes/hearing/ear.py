@@ -104,6 +104,18 @@ class Ear:
         self._rest = heard[whole:]
         return [event for start in range(0, whole, _CHUNK) for event in self._hear(heard[start : start + _CHUNK])]
 
+    @property
+    def speaking(self) -> bool:
+        """Whether a voice is being heard, and no music with it."""
+        return self._origin is not None and self._turns.speaking and not self._music.playing
+
+    def sound(self, start: float, end: float) -> Pcm:
+        """Returns what was heard between two session times, as far as it is remembered (the last 30 s)."""
+        if self._origin is None:
+            return self._memory
+        begins = self._origin + (self._heard - len(self._memory)) / RATE
+        return self._memory[max(0, round((start - 0.1 - begins) * RATE)) : max(0, round((end + 0.1 - begins) * RATE))]
+
     def finish(self, t: float) -> list[Event]:
         """Ends the call at session time ``t``; returns what was still open."""
         if self._origin is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from probes.channel import Said
 from probes.clock import Anchor
 from probes.hearing.ear import Ear
+from probes.hearing.transcription.words import Transcriber
 from probes.hearing.wav import Pcm
 from probes.session import Event
 from probes.speaking.speaker import Speaker
@@ -27,6 +29,7 @@ from probes.voice.wire.tap import CallTap
 from scenarios.errors import FarEndFault
 
 log = logging.getLogger(__name__)
+PATIENCE_S = 8.0  # a far end that never pauses is talked over in the end, which is told
 KEY_S = 0.32  # one key: 160 ms of tone and as much pause
 BY_TABLE = frozenset({"PCMA", "PCMU"})  # codecs whose packets are heard without the library
 
@@ -37,11 +40,20 @@ class VoiceChannel:
     kind: Literal["voice"] = "voice"
 
     def __init__(
-        self, line: Line, *, endpoint: Endpoint, trunk: Trunk, ear: Ear, speaker: Speaker, folder: Path
+        self,
+        line: Line,
+        *,
+        endpoint: Endpoint,
+        trunk: Trunk,
+        ear: Ear,
+        speaker: Speaker,
+        folder: Path,
+        transcriber: Transcriber | None = None,
     ) -> None:
         self.line, self.endpoint, self.trunk = line, endpoint, trunk
-        self.ear, self.speaker, self.folder = ear, speaker, folder
-        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
+        self.ear, self.speaker, self.folder, self.transcriber = ear, speaker, folder, transcriber
+        self._events: asyncio.Queue[Event | asyncio.Task[Event] | None] = asyncio.Queue()
+        self._heard = asyncio.Event()  # something more was heard
         self._leg: Leg | None = None
         self._recording: Recording | None = None
         self._signals: asyncio.Task[None] | None = None
@@ -64,11 +76,13 @@ class VoiceChannel:
     async def events(self) -> AsyncIterator[Event]:
         """Yields what happens until the call has ended and the last of it is heard."""
         while (event := await self._events.get()) is not None:
-            yield event
+            yield event if isinstance(event, Event) else await event
 
     async def say(self, text: str, *, line: str) -> Said:
         """Speaks ``text`` (or its recording) and returns when the last frame has gone out."""
         audio = await asyncio.to_thread(self.speaker.audio, text, line)
+        if not self.line.barge_in:
+            await self._their_pause()
         leg = self._live()
         playing = leg.mouth.play(audio)
         ended = asyncio.create_task(leg.ended.wait())
@@ -108,7 +122,7 @@ class VoiceChannel:
             self._leave_wire(now - self._origin)
             for event in [] if self._deaf else self.ear.finish(now - self._origin):
                 self._put(event)
-            if self._connected and self._leg is not None and not self._leg.packets:
+            if self._connected and self._leg is not None and not (self._leg.packets and self._heard_packets()):
                 self._put(Event(kind="no_audio", t=now - self._origin, method="harness"))
             if self._recording is not None:
                 self._recording.close(now)
@@ -126,8 +140,37 @@ class VoiceChannel:
             raise FarEndFault("the call has ended")
         return self._leg
 
+    def _heard_packets(self) -> bool:
+        """False: the library had audio, and the packets that this call was to be heard by were not to be seen."""
+        return not self._from_packets or (
+            self._call is not None and self._call.watch is not None and self._call.watch.heard > 0
+        )
+
+    async def _their_pause(self) -> None:
+        """Waits until the far end pauses: nobody understands who talks over them. Its patience ends."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                while self.ear.speaking and not self._live().ended.is_set():
+                    self._heard.clear()
+                    await self._heard.wait()
+
     def _put(self, event: Event) -> None:
-        self._events.put_nowait(event)
+        if self.transcriber is None or event.kind != "message" or event.data.get("text"):
+            self._events.put_nowait(event)
+        else:
+            self._events.put_nowait(asyncio.create_task(self._worded(self.transcriber, event)))
+
+    async def _worded(self, transcriber: Transcriber, event: Event) -> Event:
+        """Puts the words into a message. What was heard in part only stays unknown; its words are kept apart."""
+        sound = self.ear.sound(event.t, float(event.data.get("end") or event.t))
+        try:
+            heard = await asyncio.to_thread(transcriber.transcribe, sound, event.t)
+        except Exception:
+            log.exception("transcription")
+            return event
+        words = [[word.text, round(word.start, 3), round(word.end, 3)] for word in heard.words]
+        more = {"words": words, "by": heard.backend} | ({"text": heard.text() or None} if heard.complete else {})
+        return event.model_copy(update={"data": event.data | more})
 
     def _dialled(self, leg: Leg) -> asyncio.Task[None] | None:
         """Tells that the INVITE went out, and follows what comes of it; None: it never did."""
@@ -166,7 +209,8 @@ class VoiceChannel:
         self._put(event)
         if self._missing is not None:
             self._put(Event(kind="no_capture", t=event.t, method="harness", data={"why": self._missing}))
-        clear = not self.trunk.srtp and not self.trunk.stun and set(self.trunk.codecs) <= BY_TABLE
+        behind = bool(self.trunk.stun) or self.trunk.ice  # then SDP does not name the place where audio arrives
+        clear = not self.trunk.srtp and not behind and set(self.trunk.codecs) <= BY_TABLE
         if event.method == "wire" and clear and leg.frames is not None:  # the wire has shown that it can be read
             self._from_packets = leg.frames.deaf = True
             leg.frames.heard.clear()
@@ -252,3 +296,4 @@ class VoiceChannel:
     def _hear(self, start: float, pcm: Pcm) -> None:
         for event in self.ear.push(start, pcm):
             self._put(event)
+        self._heard.set()
