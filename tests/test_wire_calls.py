@@ -19,6 +19,7 @@ from probes.hearing.wav import RATE, Pcm
 from probes.session import Event
 from probes.target import Line
 from probes.voice.channel import VoiceChannel
+from probes.voice.leg import Leg
 from probes.voice.pjsip.endpoint import Endpoint
 from probes.voice.trunk import Trunk
 from probes.voice.wire.capture import SWITCH
@@ -324,6 +325,32 @@ def test_without_a_capture_callbacks_serve_and_the_session_says_so(
     assert each.method == "callback"
     assert set(each.files) == {"recording"}
     assert loud(far_side(each))
+
+
+def test_signalling_over_tcp_is_stamped_on_the_wire(tmp_path: Path) -> None:
+    async def go() -> Called:
+        tasks: set[asyncio.Task[None]] = set()
+
+        def invited(leg: Leg) -> None:
+            task = asyncio.create_task(leg.answer(200))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+        tap = Tap()
+        endpoint = await Endpoint(invited, wire=tap).start()  # it calls itself
+        try:
+            port = int((await endpoint.bind(Trunk(transport="tcp", uri="sip:centre@127.0.0.1"))).split(":")[1])
+            return await call(endpoint, port, tmp_path / "call", 0.5, Trunk(transport="tcp"))
+        finally:
+            await endpoint.stop()
+            await tap.close()
+
+    each = asyncio.run(go())
+    methods = each.methods()
+    assert {methods[kind] for kind in ("dialled", "connected", "first_audio", "ended")} == {"wire"}
+    assert each.at("dialled") < each.at("connected") < each.at("ended")
+    found = read_pcap(each.files["pcap"], each.anchor.utc)
+    assert {one.protocol for one in found} == {"tcp", "udp"}
 
 
 def test_tls_cannot_be_read_and_is_not_waited_for() -> None:
