@@ -15,7 +15,10 @@ from harness import policy
 from harness.authorisation import Authorisation
 from harness.refusal import Refusal, insist
 from probes.address import host_of, is_loopback
+from probes.speaking.lines import spoken_lines
+from probes.speaking.provenance import check
 from probes.target import Line, Target
+from scenarios.errors import InputError
 from scenarios.model import ChannelKind, Scenario
 
 CheckName = Literal[
@@ -135,12 +138,26 @@ def _foreign_host(line: Line, out: WayOut, authorisation: Authorisation) -> Refu
     return None
 
 
+def _speaks(wav: Path, texts: tuple[str, ...]) -> bool:
+    """Whether a person's recording of these words is there: no draft, no other words."""
+    if not wav.is_file():
+        return False
+    try:
+        check(wav, *texts)
+    except InputError:
+        return False
+    return True
+
+
 def _unrecorded(target: Target, folder: Path, line: Line, scenario: Scenario) -> Refusal | None:
     """Says which lines of the script a synthetic voice would have to speak."""
     recorded = folder / (target.recordings or "recordings") / scenario.id
     lines = [step.ask.id for step in scenario.steps_on("voice") if step.ask] + ["farewell"]
     lines += ["to-human"] if any(way.say for way in line.to_human) else []
-    missing = [f"{recorded / name}.wav" for name in lines if not (recorded / f"{name}.wav").is_file()]
+    texts = {spoken.line: spoken.texts for spoken in spoken_lines(scenario, target)}
+    missing = [
+        f"{recorded / name}.wav" for name in lines if not _speaks(recorded / f"{name}.wav", texts.get(name, ()))
+    ]
     if not missing:
         return None
     return Refusal.of(

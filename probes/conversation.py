@@ -19,7 +19,7 @@ from probes.instants import find
 from probes.judging import Turn, facts_of_keys
 from probes.remarks import Remark
 from probes.replies import Replies, is_acknowledgement
-from probes.session import Event, Instants, Outcome
+from probes.session import Event, Instants, Method, Outcome
 from probes.target import ReachStep
 from scenarios.errors import FarEndFault, HarnessFault
 from scenarios.model import Ask, Lang, Limits, Scenario, Step
@@ -31,6 +31,8 @@ State = Literal["dialling", "ringing", "menu", "queue", "talking", "done"]
 GOODBYE_S = 6.0
 CHAT_GREETING_S = 5.0
 SETTLE_S = 1.7  # after a pause of 0.9 s: by then music or ringing that follows an announcement has been recognised
+CALLBACK: tuple[Method, float] = ("callback", 0.01)
+STAMPS: dict[str, tuple[Method, float]] = {"wire": ("wire", 0.0001), "dom": ("dom", 0.01)}  # how our acts are stamped
 TURNED_AWAY = ("callback", "closed", "menu", "invalid", "left")
 
 
@@ -237,7 +239,8 @@ class Conversation:
 
     async def _press(self, digits: str) -> Said:
         said = await self.channel.press(digits)
-        self._take(Event(kind="pressed", t=said.start, method="callback", u=0.01, data={"digits": digits}))
+        method, u = STAMPS.get(said.method, CALLBACK)
+        self._take(Event(kind="pressed", t=said.start, method=method, u=u, data={"digits": digits}))
         return said
 
     async def _say(self, text: str, line: str) -> Said:
@@ -280,13 +283,14 @@ class Conversation:
                 said = await self._say(way.say or "", "to-human")
             since = said.end
             if last:
-                self._request(said.start, "callback" if way.press is not None else said.method)
+                self._request(said.start, said.method)
         if not self.to_human:  # a direct line: calling is asking
-            self._request(next((e.t for e in self.timeline if e.kind == "dialled"), 0.0), "callback")
+            self._request(*next(((e.t, e.method) for e in self.timeline if e.kind == "dialled"), (0.0, "callback")))
         await self._wait_in_queue()
 
     def _request(self, t: float, method: str) -> None:
-        self._take(Event(kind="request", t=t, method="dom" if method == "dom" else "callback", u=0.01))
+        known, u = STAMPS.get(method, CALLBACK)
+        self._take(Event(kind="request", t=t, method=known, u=u))
 
     async def _wait_in_queue(self) -> None:
         request = self.instants.request
