@@ -1,13 +1,20 @@
 """The ear: 8 kHz audio of the far end in, events out.
 
-One object per call. ``push`` is synchronous and takes 11 to 25 ms of CPU per second of sound. Every event is stamped
-with the session time at which the thing happened, which is earlier than the moment it became certain; ``u`` is the
-standard error measured on synthesised calls (``harness/bench/hearing.py``).
+One :class:`Ear` per call. Its ``push`` is synchronous. Every event is stamped with the session time at which the thing
+happened, which is earlier than the moment it became certain; ``u`` is the standard error measured on synthesised calls
+(``harness/bench/hearing.py``).
+
+Live calls of one process are heard by its :class:`Ears`, all together five times a second: the voice network is asked
+once for all of them. The events are the same to the last bit.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -17,12 +24,12 @@ from probes.hearing.music import Music
 from probes.hearing.prompts import Prompts
 from probes.hearing.tones import Tones
 from probes.hearing.turns import EarSettings, Turns
-from probes.hearing.voice_activity import VoiceActivity
+from probes.hearing.voice_activity import Step, VoiceActivity, ask
 from probes.hearing.wav import RATE, Pcm
 from probes.session import Event
 from probes.target import Prompt
 
-__all__ = ["Ear", "EarSettings"]
+__all__ = ["Ear", "EarSettings", "Ears", "Hears", "Listening"]
 
 _CHUNK = 1536  # samples worked on at once: six steps of the voice detector
 _MEMORY = 30 * RATE  # samples of the past that are kept
@@ -31,6 +38,7 @@ _PAUSE_FRAMES = 5  # of 20 ms
 _SENTENCES_MOST = 4  # of one utterance
 _KEPT_MOST = 40
 _TOLERATED_S = 0.04  # blocks may come so much early or late without a gap being meant
+_TOGETHER_S = 0.19  # what comes in so long is heard together: one piece of each call
 
 
 class Recognises(Protocol):
@@ -49,6 +57,16 @@ class Recognises(Protocol):
 
     def finish(self) -> list[Event]:
         """Ends the call."""
+
+
+class Hears(Protocol):
+    """What hears one call: an :class:`Ear`, or whoever stands where it does."""
+
+    def push(self, t: float, pcm: Pcm) -> list[Event]:
+        """Hears the next block, which begins at session time ``t``."""
+
+    def finish(self, t: float) -> list[Event]:
+        """Ends the call at session time ``t``."""
 
 
 class Ear:
@@ -90,6 +108,15 @@ class Ear:
         Returns:
             What has become certain, in the order it did.
         """
+        self.take(t, pcm)
+        events: list[Event] = []
+        while self.prepare():
+            ask([self.voice])
+            events += self.complete()
+        return events
+
+    def take(self, t: float, pcm: Pcm) -> None:
+        """Takes a block as :meth:`push` does, to be heard by :meth:`prepare` and :meth:`complete`."""
         if self._origin is None:
             self._start(t)
         assert self._origin is not None
@@ -99,10 +126,7 @@ class Ear:
         elif gap < -_TOLERATED_S:
             pcm = pcm[round(-gap * RATE) :]
         self._taken += len(pcm)
-        heard = np.concatenate((self._rest, pcm))
-        whole = len(heard) // _CHUNK * _CHUNK
-        self._rest = heard[whole:]
-        return [event for start in range(0, whole, _CHUNK) for event in self._hear(heard[start : start + _CHUNK])]
+        self._rest = np.concatenate((self._rest, pcm))
 
     @property
     def speaking(self) -> bool:
@@ -116,12 +140,30 @@ class Ear:
         begins = self._origin + (self._heard - len(self._memory)) / RATE
         return self._memory[max(0, round((start - 0.1 - begins) * RATE)) : max(0, round((end + 0.1 - begins) * RATE))]
 
+    def prepare(self, *, all_of_it: bool = False) -> bool:
+        """Begins with the next 0.19 s (``all_of_it``: with what is left, however short); False: not so much has come.
+
+        The voice detector must be asked before :meth:`complete`: :func:`ask`, with its :attr:`voice`.
+        """
+        if not all_of_it and len(self._rest) < _CHUNK:
+            return False
+        self._chunk, self._rest = self._rest[:_CHUNK], self._rest[_CHUNK:]
+        self._certain = self._line.push(self._chunk) + self._tonal(self._tones.push(self._chunk))
+        self.voice.prepare(self._chunk)
+        return True
+
+    def complete(self) -> list[Event]:
+        """Ends what :meth:`prepare` began; returns what has become certain."""
+        return self._certain + self._hear(self._chunk, self.voice.finish())
+
     def finish(self, t: float) -> list[Event]:
         """Ends the call at session time ``t``; returns what was still open."""
         if self._origin is None:
             return []
-        events = self.push(t, np.zeros(0, np.int16)) + self._hear(self._rest)
-        self._rest = self._rest[:0]
+        events = self.push(t, np.zeros(0, np.int16))
+        self.prepare(all_of_it=True)
+        ask([self.voice])
+        events += self.complete()
         events += self._tones.finish()
         for event in self._prompts.finish():
             self._turns.prompt_end(event)
@@ -131,18 +173,17 @@ class Ear:
     def _start(self, t: float) -> None:
         self._origin = t
         self._tones = Tones(t)
-        self._voice = self._known_voice or VoiceActivity(t)
+        self.voice = self._known_voice or VoiceActivity(t)
         self._line = LineNoise(t)
         self._prompts: Recognises = self._recorded or Prompts(self._library, t)
-        self._music = Music(self._voice)
-        self._turns = Turns(self._settings, self._voice)
+        self._music = Music(self.voice)
+        self._turns = Turns(self._settings, self.voice)
         self._tone_end = t
         self._heard = 0
         self._said: float | None = None  # onset of what is being said, as told to the tones
 
-    def _hear(self, pcm: Pcm) -> list[Event]:
-        events = self._line.push(pcm) + self._tonal(self._tones.push(pcm))
-        steps = self._voice.push(pcm)
+    def _hear(self, pcm: Pcm, steps: list[Step]) -> list[Event]:
+        events: list[Event] = []
         self._turns.hear(steps, over_music=self._music.playing)
         for event in self._prompts.push(pcm, speaking=self._turns.speaking):
             if event.kind == "prompt":
@@ -165,7 +206,7 @@ class Ear:
             if event.kind == "music":
                 events += self._tonal(self._tones.interrupted(event.t, music=True))
             events.append(event)
-        said = self._turns.report(self._voice.now, self._prompts.pending_since)
+        said = self._turns.report(self.voice.now, self._prompts.pending_since)
         if self._recorded is None:
             self._remember(pcm, said)
         return events + said
@@ -199,6 +240,74 @@ class Ear:
                 self._tone_end = event.t
             events.append(event)
         return events
+
+
+@dataclass(eq=False)
+class Listening:
+    """One live call's ear, and who is told what it heard, or that it cannot hear any more."""
+
+    ear: Hears
+    told: Callable[[list[Event]], None]
+    failed: Callable[[Exception], None]
+
+
+class Ears:
+    """The ears of one process. Event loop only."""
+
+    _by_loop: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, Ears]] = WeakKeyDictionary()
+
+    def __init__(self) -> None:
+        self._waiting: dict[Listening, Ear] = {}  # whose sound has not been heard yet, in the order it came
+        self._due: asyncio.TimerHandle | None = None
+
+    @classmethod
+    def here(cls) -> Ears:
+        """Returns those of the running event loop."""
+        return cls._by_loop.setdefault(asyncio.get_running_loop(), cls())
+
+    def hear(self, one: Listening, t: float, pcm: Pcm) -> None:
+        """Takes the next block of a call, as :meth:`Ear.push` does; what is in it is told 0.2 s later at most."""
+        ear = one.ear
+        if not isinstance(ear, Ear):
+            _tell(one, ear.push, t, pcm)
+        elif _works(one, ear.take, t, pcm):
+            self._waiting[one] = ear
+            if self._due is None:
+                self._due = asyncio.get_running_loop().call_later(_TOGETHER_S, self.now)
+
+    def now(self) -> None:
+        """Hears at once all that has come of all calls."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        waiting, self._waiting = self._waiting, {}
+        while waiting := {one: ear for one, ear in waiting.items() if _works(one, ear.prepare)}:
+            try:
+                ask([ear.voice for ear in waiting.values()])
+            except Exception as error:
+                for one in waiting:
+                    one.failed(error)
+                return
+            waiting = {one: ear for one, ear in waiting.items() if _tell(one, ear.complete)}
+
+    def finish(self, one: Listening, t: float) -> None:
+        """Ends a call at session time ``t``: tells what was still open in it."""
+        self._waiting.pop(one, None)
+        _tell(one, one.ear.finish, t)
+
+
+def _works(one: Listening, does: Callable[..., bool | None], *given: Any) -> bool:
+    """Does something for one call; says whether to go on with it. Its fault is nobody else's."""
+    try:
+        return does(*given) is not False
+    except Exception as error:
+        one.failed(error)
+        return False
+
+
+def _tell(one: Listening, hears: Callable[..., list[Event]], *given: Any) -> bool:
+    """Tells what one call's ear hears; says whether it could."""
+    return _works(one, lambda: one.told(hears(*given)))
 
 
 def _sentences(said: Pcm) -> list[int]:

@@ -60,6 +60,13 @@ class Library:
         self.references = [_reference(prompt, pcm) for prompt, pcm in prompts]
         self._heads, self._scale = _spectra(self.references)
 
+    def copy(self) -> Library:
+        """Returns one that holds the same recordings, without copying them; what is added to it stays there."""
+        twin = Library.__new__(Library)
+        twin.references = list(self.references)
+        twin._heads, twin._scale = self._heads, self._scale
+        return twin
+
     def add(self, prompt: Prompt | Again, pcm: Pcm) -> None:
         """Adds a recording: from now on it is found as well."""
         reference = _reference(prompt, pcm)

@@ -193,13 +193,12 @@ class Recalled(VoiceActivity):
         super().__init__(origin)
         self._known = steps
 
-    def push(self, pcm: Pcm) -> list[Step]:
-        """Takes the next samples; returns the steps they complete."""
-        self.prepare(pcm)
+    def prepare(self, pcm: Pcm) -> None:
+        """Takes the next samples; nobody needs to be asked about them."""
+        super().prepare(pcm)
         question = self._question
         first = self._frames.count - len(question.levels)
         question.voices = [self._known[first + index].voice for index in question.asked]
-        return self.finish()
 
 
 def listen(calls: Sequence[Pcm]) -> list[list[Step]]:
@@ -218,15 +217,15 @@ def listen(calls: Sequence[Pcm]) -> list[list[Step]]:
 
 def ask(calls: Sequence[VoiceActivity]) -> None:
     """Asks the network about everything that ``calls`` have prepared, one step of all of them at a time."""
-    network = voice_network()
     waiting = []
     for call in calls:
-        if call._question.asked:
+        if call._question.asked and not call._question.voices:
             waiting.append(call)
         elif call._question.cleared:
             call._memory[:] = 0
     if not waiting:
         return
+    network = voice_network()
     waiting.sort(key=lambda call: -len(call._question.asked))
     counts = [len(call._question.asked) for call in waiting]
     abreast = [sum(count > place for count in counts) for place in range(counts[0])]

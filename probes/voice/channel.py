@@ -13,7 +13,7 @@ import numpy as np
 
 from probes.channel import Said
 from probes.clock import Anchor
-from probes.hearing.ear import Ear
+from probes.hearing.ear import Ear, Ears, Listening
 from probes.hearing.transcription.words import Transcriber
 from probes.hearing.wav import Pcm
 from probes.session import Event
@@ -52,6 +52,7 @@ class VoiceChannel:
     ) -> None:
         self.line, self.endpoint, self.trunk = line, endpoint, trunk
         self.ear, self.speaker, self.folder, self.transcriber = ear, speaker, folder, transcriber
+        self._ears, self._listening = Ears.here(), Listening(ear, self._told, self._failed)
         self._events: asyncio.Queue[Event | asyncio.Task[Event] | None] = asyncio.Queue()
         self._heard = asyncio.Event()  # something more was heard
         self._leg: Leg | None = None
@@ -120,8 +121,8 @@ class VoiceChannel:
             self._pump()
             now = asyncio.get_running_loop().time()
             self._leave_wire(now - self._origin)
-            for event in [] if self._deaf else self.ear.finish(now - self._origin):
-                self._put(event)
+            if not self._deaf:
+                self._ears.finish(self._listening, now - self._origin)
             if self._connected and self._leg is not None and not (self._leg.packets and self._heard_packets()):
                 self._put(Event(kind="no_audio", t=now - self._origin, method="harness"))
             if self._recording is not None:
@@ -231,7 +232,8 @@ class VoiceChannel:
                 await self._call.complete(signal.t)
                 self._pump(signal.t + DELAY_S)
             else:
-                self._pump()  # what was heard before the end is told before the end
+                self._pump()
+            self._ears.now()  # what was heard before the end is told before the end
             self._put(event)
         elif signal.kind != "media":
             self._connected = self._connected or signal.kind == "connected"
@@ -249,11 +251,17 @@ class VoiceChannel:
             self._take_packets(until)
             self._take_frames()
         except Exception as error:
-            log.exception("hearing")
-            self._deaf = True
-            data = {"by": "us", "fault": "harness", "cause": f"hearing failed: {type(error).__name__}: {error}"}
-            now = asyncio.get_running_loop().time() - self._origin
-            self._put(Event(kind="ended", t=now, method="harness", data=data))
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        """Ends the session."""
+        if self._deaf:
+            return
+        log.error("hearing", exc_info=error)
+        self._deaf = True
+        data = {"by": "us", "fault": "harness", "cause": f"hearing failed: {type(error).__name__}: {error}"}
+        now = asyncio.get_running_loop().time() - self._origin
+        self._put(Event(kind="ended", t=now, method="harness", data=data))
 
     def _take_packets(self, until: float | None) -> None:
         """Puts the far end's audio onto the recording and into the ear, as its packets say."""
@@ -294,6 +302,11 @@ class VoiceChannel:
             self._hear(first, np.frombuffer(bytes(block), "<i2"))
 
     def _hear(self, start: float, pcm: Pcm) -> None:
-        for event in self.ear.push(start, pcm):
-            self._put(event)
+        self._ears.hear(self._listening, start, pcm)
+
+    def _told(self, events: list[Event]) -> None:
+        """Takes what the ear has heard."""
+        if not self._deaf:
+            for event in events:
+                self._put(event)
         self._heard.set()
