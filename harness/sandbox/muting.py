@@ -1,52 +1,64 @@
-"""A call in which the centre sends no packets at all: not silence, nothing."""
+"""A call in which the centre sends no packets at all: not silence, nothing. What the caller says is heard all the same.
+
+The wheel offers no way to pause a stream, so the library's own function is called by its name.
+"""
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 from probes.voice.leg import Leg
-from probes.voice.pjsip.bridge import Bridge
-from scenarios.errors import HarnessFault
+from probes.voice.pjsip.call import Call
+from probes.voice.pjsip.callback import guard
+from probes.voice.pjsip.endpoint import Endpoint
+from probes.voice.pjsip.library import SHARED_OBJECT
+
+_OUTWARDS = 1  # PJMEDIA_DIR_ENCODING
+_native = ctypes.CDLL(SHARED_OBJECT)
 
 
-class MutingBridge(Bridge):
-    """A bridge that can keep a leg's mouth from its stream. What the far end says is heard all the same."""
+class MutingCall(Call):
+    """An incoming call whose stream can be paused. Lives and dies on the owner thread."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._muted: set[int] = set()
+    stream: int | None = None
+    muted = False
 
-    def connect(self, leg: Leg, media: Any) -> None:
-        """Joins a leg's stream to a port, one way only while the leg is muted."""
-        super().connect(leg, media)
-        if leg.id in self._muted:
-            self._media[leg.id][1].stopTransmit(media)
+    @guard
+    def onStreamCreated(self, _now: float, prm: Any) -> None:  # noqa: N802 - pjsua2's name
+        """Keeps where the stream is; it has sent nothing yet."""
+        self.stream = int(prm.stream)
+        if self.muted:
+            self.mute(True)
 
-    def disconnect(self, leg_id: int) -> None:
-        """Parts a leg's stream from its port, and forgets that it was muted."""
-        super().disconnect(leg_id)
-        self._muted.discard(leg_id)
+    def onStreamDestroyed(self, prm: Any) -> None:  # noqa: N802 - pjsua2's name
+        """Forgets the stream."""
+        self.stream = None
+        super().onStreamDestroyed(prm)
 
-    def mute(self, leg_id: int, muted: bool) -> None:
-        """Stops or resumes sending, from now or from when the leg gets its stream. Owner thread only."""
-        if muted == (leg_id in self._muted):
-            return
-        self._muted ^= {leg_id}
-        if leg_id in self._media:
-            media, port = self._media[leg_id]
-            if muted:
-                port.stopTransmit(media)
-            else:
-                port.startTransmit(media)
+    def mute(self, muted: bool) -> None:
+        """Stops or resumes sending, now or as soon as there is a stream."""
+        self.muted = muted
+        if self.stream is not None:
+            change = _native.pjmedia_stream_pause if muted else _native.pjmedia_stream_resume
+            change(ctypes.c_void_p(self.stream), _OUTWARDS)
+
+
+class MutingEndpoint(Endpoint):
+    """An endpoint whose incoming calls can be muted."""
+
+    def incoming(self, account: Any, call_id: int, invite: str) -> None:
+        """Takes an incoming call; somebody always listens here."""
+        leg = Leg(self, invite.split(" ", 2)[1])
+        self._calls[leg.id] = MutingCall(self, account, leg, call_id=call_id)
+        if self.on_invite is not None:
+            self.loop.call_soon_threadsafe(self.on_invite, leg)
 
 
 async def mute(leg: Leg, muted: bool = True) -> None:
-    """Stops sending packets on ``leg``, or resumes it.
+    """Stops sending packets on an incoming ``leg``, or resumes it.
 
     Raises:
-        HarnessFault: its endpoint has no bridge that can do so, or the stack refused.
+        FarEndFault: the call has ended.
     """
-    bridge = leg.endpoint.bridge
-    if not isinstance(bridge, MutingBridge):
-        raise HarnessFault("this endpoint cannot stop its packets")
-    await leg.endpoint.do(lambda: bridge.mute(leg.id, muted))
+    await leg.endpoint.on_call(leg, lambda call: call.mute(muted))

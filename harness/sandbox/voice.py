@@ -13,14 +13,13 @@ from random import Random
 from harness.sandbox import hostile, wording
 from harness.sandbox.calls import NUMBERS, Call, Desk
 from harness.sandbox.knowledge import Knowledge
-from harness.sandbox.muting import MutingBridge
+from harness.sandbox.muting import MutingEndpoint
 from harness.sandbox.processes import stopped
 from harness.sandbox.truth import Truth
 from probes.hearing.wav import read_wav
 from probes.speaking.music import hold_music
 from probes.speaking.speaker import Speaker
 from probes.voice.leg import Leg
-from probes.voice.pjsip.endpoint import Endpoint
 from probes.voice.trunk import Trunk
 from scenarios.errors import ProbeFault
 
@@ -34,8 +33,7 @@ class VoiceCentre:
         self.desk, self.name, self.seed = desk, name, seed
         self._tasks: set[asyncio.Task[None]] = set()
         self._count = 0
-        self._endpoint = Endpoint(on_invite=self._invited)
-        self._endpoint.bridge = MutingBridge()
+        self._endpoint = MutingEndpoint(on_invite=self._invited)
 
     async def start(self) -> str:
         """Listens; returns ``host:port``."""
