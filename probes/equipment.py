@@ -74,7 +74,8 @@ class Equipment:
         line = target.lines[attempt.entry]
         trunk = trunk_of(target, line, target_folder)
         prompts = [(prompt, read_wav(target.prompt_path(prompt, target_folder))) for prompt in target.prompts]
-        recordings = None if target.recordings is None else target_folder / target.recordings / attempt.scenario
+        # where the policy looks, too: what it takes for recorded is not spoken by a synthetic voice
+        recordings = target_folder / (target.recordings or "recordings") / attempt.scenario
         speaker = Speaker(lang, Voice.draw(attempt.seed, among=CALLER_VARIANTS), self.cache, recordings)
         return VoiceChannel(
             line,
