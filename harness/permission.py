@@ -15,8 +15,8 @@ from harness import policy
 from harness.authorisation import Authorisation
 from harness.refusal import Refusal, insist
 from probes.address import host_of, is_loopback
+from probes.speaking import provenance
 from probes.speaking.lines import spoken_lines
-from probes.speaking.provenance import check
 from probes.target import Line, Target
 from scenarios.errors import InputError
 from scenarios.model import ChannelKind, Scenario
@@ -143,7 +143,7 @@ def _speaks(wav: Path, texts: tuple[str, ...]) -> bool:
     if not wav.is_file():
         return False
     try:
-        check(wav, *texts)
+        provenance.check(wav, *texts)
     except InputError:
         return False
     return True
@@ -155,9 +155,7 @@ def _unrecorded(target: Target, folder: Path, line: Line, scenario: Scenario) ->
     lines = [step.ask.id for step in scenario.steps_on("voice") if step.ask] + ["farewell"]
     lines += ["to-human"] if any(way.say for way in line.to_human) else []
     texts = {spoken.line: spoken.texts for spoken in spoken_lines(scenario, target)}
-    missing = [
-        f"{recorded / name}.wav" for name in lines if not _speaks(recorded / f"{name}.wav", texts.get(name, ()))
-    ]
+    missing = [f"{recorded / name}.wav" for name in lines if not _speaks(recorded / f"{name}.wav", texts.get(name, ()))]
     if not missing:
         return None
     return Refusal.of(
