@@ -15,7 +15,7 @@ from harness.inputs import speech_cache
 from harness.sandbox.centre import LINES, Centre
 from harness.sandbox.hostile import LINES as HOSTILE_LINES
 from harness.sandbox.hostile import NUMBERS
-from harness.sandbox.sounds import key_tone
+from harness.sandbox.sounds import as_live, key_tone
 from harness.sandbox.truth import Truth
 from probes.hearing.wav import RATE, Pcm, read_wav
 from probes.target import Target
@@ -345,3 +345,15 @@ def test_the_page_names_every_hostile_line() -> None:
     for lines in HOSTILE_LINES.values():
         for line, (number, _, _) in lines.items():
             assert f"| {number} | `{line}` |" in text
+
+
+def test_a_sentence_is_never_said_twice_the_same() -> None:
+    t = np.arange(3 * RATE) / RATE
+    voiced = np.sin(2 * np.pi * 140 * t + 3 * np.sin(2 * np.pi * 2 * t)) * (t % 0.3 < 0.22) * 6000
+    sentence = np.concatenate([voiced, np.full(160, 9000.0)]).astype(np.int16)  # a mark at its end
+    said = [as_live(sentence, f"{seed}") for seed in range(6)]
+
+    assert max(likeness(one, other) for one, other in combinations([sentence, *said], 2)) < 0.7
+    assert all(abs(len(pcm) / len(sentence) - 1) < 0.1 for pcm in said)
+    assert all(pcm[-100:].min() > 7000 for pcm in said), "nothing is cut off"
+    assert np.array_equal(said[3], as_live(sentence, "3"))

@@ -48,15 +48,14 @@ def key_tone(key: str) -> Pcm:
 def as_live(pcm: Pcm, seed: str) -> Pcm:
     """Returns ``pcm`` as somebody says it once: pace and loudness waver a little, another way for each seed."""
     random = np.random.default_rng(list(seed.encode()))
-    knots = 2 + len(pcm) // (RATE // 4)
-    pace = random.uniform(0.96, 1.04, knots)
-    at = np.arange(len(pcm) * FINER)
-    steps = np.interp(at[::FINER], np.linspace(0, len(pcm), knots), pace)
-    places = np.cumsum(steps) - steps[0]
+    knots = np.linspace(0, len(pcm), 2 + len(pcm) // (RATE // 4))
+    paces = random.uniform(0.94, 1.06) * random.uniform(0.97, 1.03, len(knots))
+    places = np.cumsum(np.interp(np.arange(len(pcm) * 1.1), knots, paces))  # 1.1: the slowest there is
     places = places[places <= len(pcm) - 1]
-    finer = np.fft.irfft(np.fft.rfft(pcm.astype(np.float64)), len(at)) * FINER
-    loud = np.interp(places, np.linspace(0, len(pcm), knots), random.uniform(0.85, 1.15, knots))
-    said: Pcm = np.clip(np.rint(np.interp(places * FINER, at, finer) * loud), -32000, 32000).astype(np.int16)
+    between = np.arange(len(pcm) * FINER)
+    finer = np.fft.irfft(np.fft.rfft(pcm.astype(np.float64)), len(between)) * FINER
+    loud = np.interp(places, knots, random.uniform(0.85, 1.15, len(knots)))
+    said: Pcm = np.clip(np.rint(np.interp(places * FINER, between, finer) * loud), -32000, 32000).astype(np.int16)
     return said
 
 
