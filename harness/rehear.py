@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +71,21 @@ def measure_run(folder: RunFolder, library: Library | None, console: Console | N
             name=found.name, hearing=HEARING_VERSION, sessions=len(found.hearings), library=known.sha256[:12]
         )
         folder.write_hearings(made, found.hearings)
+    _tell(found.hearings, sessions, console)
     return Reheard(found.name, before, list(folder.measured()), found.hearings)
+
+
+def _tell(hearings: Sequence[Hearing], sessions: Sequence[Session], console: Console | None) -> None:
+    """Says once what makes every instant of a run less exact."""
+    reasons = {
+        str(event.data.get("why")) for session in sessions for event in session.timeline if event.kind == "no_capture"
+    }
+    if console is not None and hearings:
+        for why in sorted(reasons):
+            console.print(
+                f"时间戳取自回调而非网络报文，不确定度较大 / stamps are those of callbacks, less exact: {why}",
+                style="yellow", markup=False, soft_wrap=True,
+            )  # fmt: skip
 
 
 def keep_library(folder: RunFolder, library: Library) -> None:

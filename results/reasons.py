@@ -39,6 +39,13 @@ _CHINESE: tuple[tuple[str, str], ...] = (
     (r"speech was heard that nobody has transcribed", "听到人声但未转写，需人工复核"),
     (r"the resolution is unknown", "是否解决不明"),
     (r"it is not certain that a human answered", "不能确定为人工接听"),
+    (r"it is not certain that a human answered \((\S+)\)", r"不能确定为人工接听（可能性\1）"),
+    (
+        r"a recording that nobody has transcribed ended the wait: its words may make it a call-back or a closing",
+        "结束等待的是一段无人转写的录音：按其原话可能是回电或请稍后再拨，请听后确认",
+    ),
+    (r"we took a recording for a person and hung up", "我方把录音当成人工并挂机：不计入"),
+    (r"no queue was heard after a human was asked for \((.*)\)", r"请求人工后未听到排队（\1）"),
     (r"no sign of the queue was heard: the wait counts from the request", "未听到排队迹象：等待自请求人工起算"),
     (r"no reply to “(.*)” within (\S+) s", r"“\1”在\2秒内无答复"),
     (

@@ -11,7 +11,27 @@ from results.redaction import Mask
 from scenarios.model import Lang
 
 FOUND = ("request", "queue", "answer", "first_word")
-SHOWN = ("role", "id", "digits", "turn", "position", "by", "cause", "text")  # of an event's data; nothing else is
+SHOWN = (
+    "role",
+    "id",
+    "digits",
+    "turn",
+    "position",
+    "by",
+    "cause",
+    "text",
+    "why",
+    "changed",
+    "side",
+    "dbov",
+    "verdict",
+    "unheard",
+    "sound",
+    "seconds",
+    "r",
+    "mos_cqe",
+    "codec",
+)  # of an event's data; nothing else is
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,17 @@ EVENTS = {
     "answer": _t("▸ 坐席接起", "▸ agent connected"),
     "first_word": _t("▸ 坐席首句", "▸ agent's first word"),
     "ended": _t("结束", "ended"),
+    "first_audio": _t("首个语音包", "first packet of sound"),
+    "stream_change": _t("语音流改变", "stream changes"),
+    "rtp_gap": _t("语音包中断", "no packets"),
+    "no_capture": _t("未抓包", "no capture"),
+    "capture_loss": _t("抓包遗漏", "packets missed"),
+    "quality": _t("通话质量（估计）", "voice quality (estimate)"),
+    "level": _t("电平（估计）", "level (estimate)"),
+    "clipping": _t("削波（估计）", "clipping (estimate)"),
+    "dead_air": _t("无声（估计）", "dead air (estimate)"),
+    "one_way": _t("单通（估计）", "one-way audio (estimate)"),
+    "talk_over": _t("对方与我方同时说话", "the far end talks over us"),
 }
 
 METHODS = {

@@ -15,7 +15,7 @@ ACOUSTIC = frozenset(
     {
         "prompt", "prompt_end", "tone", "tone_end", "music", "music_end", "line_open", "speech", "queue", "answer",
         "first_word", "clipping", "level", "dead_air", "one_way", "talk_over", "first_audio", "stream_change",
-        "rtp_gap",
+        "rtp_gap", "quality",
     }
 )  # fmt: skip
 

@@ -17,6 +17,7 @@ from probes.rehearing.persons import Weighed, annotate, weigh
 from probes.rehearing.record import Hearing, Judged, is_acoustic
 from probes.session import Event, Instants, Session
 from probes.target import Prompt
+from probes.voice.quality import Quality
 from probes.voice.sound_events import Packets, sound_events
 
 TALKED_OVER_S = 0.4  # of both sides speaking: less is the polite overlap of every talk
@@ -141,13 +142,19 @@ def _flaws(session: Session, heard: Heard, found: Measured) -> list[Event]:
     count = None if heard.reception is None else Packets(received=heard.reception.received)
     end = session.instants.end
     span = (connected.t, len(heard.far) / RATE if end is None else end.t)
-    flaws = sound_events(heard.far, heard.own, span, far_speech=speech, own_speech=own, packets=count)
+    flaws = [] if heard.quality is None else [_rating(heard.quality, span[1])]
+    flaws += sound_events(heard.far, heard.own, span, far_speech=speech, own_speech=own, packets=count)
     for start, until in own:
         over = [(max(start, a), min(until, b)) for a, b in speech if min(until, b) - max(start, a) > TALKED_OVER_S]
         flaws += [
             Event(kind="talk_over", t=a, method="voice", u=0.05, data={"seconds": round(b - a, 3)}) for a, b in over
         ]
     return flaws
+
+
+def _rating(quality: Quality, t: float) -> Event:
+    data = {"r": quality.r, "mos_cqe": quality.mos_cqe, "codec": quality.codec, "loss": round(quality.loss, 4)}
+    return Event(kind="quality", t=t, method="wire", data=data | {"estimate": True})
 
 
 def _kept(session: Session) -> list[Event]:
