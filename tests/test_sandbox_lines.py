@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from harness.inputs import speech_cache
-from harness.sandbox.centre import LINES, Centre
-from harness.sandbox.hostile import LINES as HOSTILE_LINES
+from harness.sandbox.centre import HOSTILE_LINES, LINES, Centre
 from harness.sandbox.hostile import NUMBERS
 from harness.sandbox.sounds import as_live, key_tone
 from harness.sandbox.truth import Truth

@@ -14,7 +14,6 @@ from types import TracebackType
 
 from ruamel.yaml import YAML
 
-from harness.sandbox.hostile import LINES as HOSTILE_LINES
 from harness.sandbox.impaired import options_of
 from harness.sandbox.impairment import Impairment
 from harness.sandbox.knowledge import Knowledge
@@ -28,6 +27,7 @@ from scenarios.errors import HarnessFault
 from scenarios.model import Lang
 
 _TO_HUMAN = (ReachStep(after="menu", press="0"),)
+_BLINDLY = (ReachStep(after="none", press="0"),)
 # process -> line -> (number, calls at once, way to a human)
 LINES: dict[str, dict[str, tuple[str, int, tuple[ReachStep, ...]]]] = {
     "voice-1": {"hotline-1": ("95001", CALLS_PER_PROCESS, _TO_HUMAN)},
@@ -42,6 +42,30 @@ LINES: dict[str, dict[str, tuple[str, int, tuple[ReachStep, ...]]]] = {
         "call-back": ("95006", 1, _TO_HUMAN),
         "dead-end": ("95007", 1, _TO_HUMAN),
         "self-service": ("95008", 1, ()),
+    },
+}
+HOSTILE_LINES: dict[str, dict[str, tuple[str, int, tuple[ReachStep, ...]]]] = {
+    "voice-5": {
+        "early-voice": ("95011", 1, _TO_HUMAN),
+        "answers-first": ("95012", 1, ()),
+        "song": ("95013", 1, _TO_HUMAN),
+        "announces": ("95014", 1, _TO_HUMAN),
+    },
+    "voice-6": {
+        "numbered": ("95015", 1, _TO_HUMAN),
+        "speechless": ("95016", 1, _TO_HUMAN),
+        "over-ringback": ("95017", 1, _TO_HUMAN),
+        "second-queue": ("95018", 1, _TO_HUMAN),
+    },
+    "voice-7": {
+        "on-hold": ("95019", 1, _TO_HUMAN),
+        "deaf": ("95020", 1, ()),
+        "inaudible": ("95021", 1, ()),
+        "no-packets": ("95022", 1, _BLINDLY),
+    },
+    "voice-8": {
+        "echoes": ("95023", 1, _TO_HUMAN),
+        "answers-and-goes": ("95024", 1, ()),
     },
 }
 _ASK_FOR_HUMAN: dict[Lang, str] = {"zh": "转人工", "en": "I would like to talk to a human"}

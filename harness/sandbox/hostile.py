@@ -12,7 +12,6 @@ from harness.sandbox import wording
 from harness.sandbox.calls import Call
 from harness.sandbox.muting import mute
 from harness.sandbox.sounds import key_tone, mixed, ringback
-from probes.target import ReachStep
 from probes.voice.audio import RATE
 
 ANNOUNCED_EVERY_S = 8.0
@@ -217,32 +216,4 @@ NUMBERS: dict[str, Callable[[Call], Coroutine[None, None, None]]] = {
     "95022": no_packets,
     "95023": echoes,
     "95024": answers_and_goes,
-}
-
-_TO_HUMAN = (ReachStep(after="menu", press="0"),)
-_BLINDLY = (ReachStep(after="none", press="0"),)
-# process -> line -> (number, calls at once, way to a human)
-LINES: dict[str, dict[str, tuple[str, int, tuple[ReachStep, ...]]]] = {
-    "voice-5": {
-        "early-voice": ("95011", 1, _TO_HUMAN),
-        "answers-first": ("95012", 1, ()),
-        "song": ("95013", 1, _TO_HUMAN),
-        "announces": ("95014", 1, _TO_HUMAN),
-    },
-    "voice-6": {
-        "numbered": ("95015", 1, _TO_HUMAN),
-        "speechless": ("95016", 1, _TO_HUMAN),
-        "over-ringback": ("95017", 1, _TO_HUMAN),
-        "second-queue": ("95018", 1, _TO_HUMAN),
-    },
-    "voice-7": {
-        "on-hold": ("95019", 1, _TO_HUMAN),
-        "deaf": ("95020", 1, ()),
-        "inaudible": ("95021", 1, ()),
-        "no-packets": ("95022", 1, _BLINDLY),
-    },
-    "voice-8": {
-        "echoes": ("95023", 1, _TO_HUMAN),
-        "answers-and-goes": ("95024", 1, ()),
-    },
 }
