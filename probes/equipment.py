@@ -18,6 +18,7 @@ from scenarios.model import Lang
 
 if TYPE_CHECKING:
     from probes.chat.browser import Browser
+    from probes.hearing.library import Library
     from probes.hearing.transcription.words import Transcriber
     from probes.voice.pjsip.endpoint import Endpoint
     from probes.voice.wire.tap import Tap
@@ -35,6 +36,7 @@ class Equipment:
         self._wire: Tap | None = None
         self._browser: Browser | None = None
         self._transcribers: dict[tuple[str, str], Transcriber] = {}
+        self._libraries: dict[tuple[object, ...], Library] = {}  # the last one
         self._starting = asyncio.Lock()
 
     async def channel(
@@ -61,7 +63,6 @@ class Equipment:
         self, attempt: AttemptKey, target: Target, target_folder: Path, folder: Path, lang: Lang
     ) -> Channel:
         from probes.hearing.ear import Ear
-        from probes.hearing.wav import read_wav
         from probes.voice.channel import VoiceChannel
         from probes.voice.pjsip.endpoint import Endpoint
         from probes.voice.trunk import trunk_of
@@ -73,7 +74,6 @@ class Equipment:
                 self._endpoint = await Endpoint(wire=self._wire).start()
         line = target.lines[attempt.entry]
         trunk = trunk_of(target, line, target_folder)
-        prompts = [(prompt, read_wav(target.prompt_path(prompt, target_folder))) for prompt in target.prompts]
         # where the policy looks, too: what it takes for recorded is not spoken by a synthetic voice
         recordings = target_folder / (target.recordings or "recordings") / attempt.scenario
         speaker = Speaker(lang, Voice.draw(attempt.seed, among=CALLER_VARIANTS), self.cache, recordings)
@@ -81,11 +81,24 @@ class Equipment:
             line,
             endpoint=self._endpoint,
             trunk=trunk,
-            ear=Ear(prompts),
+            ear=Ear(self._library(target, target_folder)),
             speaker=speaker,
             folder=folder,
             transcriber=self._transcriber(target, target_folder),
         )
+
+    def _library(self, target: Target, target_folder: Path) -> Library:
+        """Returns the target's recordings for one call; what is made of them is made once, until a file changes."""
+        from probes.hearing.library import Library
+        from probes.hearing.wav import read_wav
+
+        files = [(prompt, target.prompt_path(prompt, target_folder)) for prompt in target.prompts]
+        key = tuple(
+            (prompt.model_dump_json(), str(path), path.is_file() and path.stat().st_mtime_ns) for prompt, path in files
+        )
+        if key not in self._libraries:
+            self._libraries = {key: Library([(prompt, read_wav(path)) for prompt, path in files])}
+        return self._libraries[key].copy()
 
     def _transcriber(self, target: Target, target_folder: Path) -> Transcriber | None:
         """Returns what puts words to speech, made once a target: a model takes seconds to load."""

@@ -1,13 +1,18 @@
 """The ears of a process, together: what they hear is what each would hear alone, and one's fault is its own."""
 
 import asyncio
+import os
 
 import numpy as np
+import pytest
 
 from harness.bench.audio_centre import listen, recordings, whole_call
+from probes.equipment import Equipment
 from probes.hearing.ear import Ear, Ears, Listening
 from probes.hearing.library import Library
-from probes.hearing.wav import RATE
+from probes.hearing.wav import RATE, write_wav
+from probes.target import Line, Prompt, Target
+from scenarios.errors import InputError
 from tests.virtual_time import run
 
 CALLS = ((0, "zh"), (1, "zh"), (2, "en"), (3, "zh"))
@@ -103,3 +108,34 @@ def test_what_one_call_adds_to_its_library_no_other_call_knows():
     assert heard == [one.event for one in listen(Ear(prompts), pcm)]
     assert len(shared.references) == len(prompts)
     assert np.shares_memory(shared.copy().references[0].low, shared.references[0].low)
+
+
+def test_calls_of_a_target_share_what_is_made_of_its_recordings_until_a_file_changes(tmp_path):
+    prompts = [Prompt(id="menu", role="menu", text="", audio="menu.wav")]
+    target = Target(format=1, name="shared", lines={"main": Line(uri="sip:95001@127.0.0.1")}, prompts=prompts)
+    sound = recordings("zh")[1][1]
+    write_wav(tmp_path / "menu.wav", sound)
+    equipment = Equipment(tmp_path)
+    one, two = (equipment._library(target, tmp_path) for _ in range(2))
+    assert one is not two
+    assert np.shares_memory(one.references[0].low, two.references[0].low)
+    write_wav(tmp_path / "menu.wav", sound[::2])
+    os.utime(tmp_path / "menu.wav", ns=(1, 1))
+    assert equipment._library(target, tmp_path).references[0].seconds < 0.6 * one.references[0].seconds
+
+
+def test_a_missing_recording_is_told_as_one(tmp_path):
+    prompts = [Prompt(id="menu", role="menu", text="", audio="menu.wav")]
+    target = Target(format=1, name="shared", lines={"main": Line(uri="sip:95001@127.0.0.1")}, prompts=prompts)
+    with pytest.raises(InputError, match="no such recording"):
+        Equipment(tmp_path)._library(target, tmp_path)
+
+
+def test_what_was_heard_is_remembered_for_thirty_seconds():
+    pcm = np.arange(40 * RATE, dtype=np.int64).astype(np.int16)
+    ear = Ear([])
+    for first in range(0, len(pcm), BLOCK):
+        ear.push(first / RATE, pcm[first : first + BLOCK])
+    heard = len(pcm) // 1536 * 1536
+    assert np.array_equal(ear.sound(20.1, 30.0), pcm[20 * RATE : round(30.1 * RATE)])
+    assert np.array_equal(ear.sound(0.0, 100.0), pcm[heard - 30 * RATE : heard])

@@ -412,7 +412,7 @@ class Capacity:
 
 
 def measure_capacity(levels: tuple[int, ...] = LEVELS, deadline_s: float = DEADLINE_S) -> Capacity:
-    """Raises the number of calls until packets are missing, then halves the distance; begins nothing once it is late."""
+    """Raises the number of calls until packets are missing, then halves the distance; begins nothing late."""
     end = time.monotonic() + deadline_s
     found = Capacity([], [])
     try:

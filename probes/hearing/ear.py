@@ -33,6 +33,7 @@ __all__ = ["Ear", "EarSettings", "Ears", "Hears", "Listening"]
 
 _CHUNK = 1536  # samples worked on at once: six steps of the voice detector
 _MEMORY = 30 * RATE  # samples of the past that are kept
+_NEWEST_MOST = 50  # pieces that are put to it at once: 10 s
 _WORTH_KEEPING = RATE  # a shorter utterance is not looked for again
 _PAUSE_FRAMES = 5  # of 20 ms
 _SENTENCES_MOST = 4  # of one utterance
@@ -89,7 +90,8 @@ class Ear:
         """
         self._library = prompts if isinstance(prompts, Library) else Library(prompts)
         self._recorded, self._known_voice = recorded, voice
-        self._memory: Pcm = np.zeros(0, np.int16)  # the last of what was heard
+        self._memory: Pcm = np.zeros(0, np.int16)  # of what was heard, but for the newest
+        self._newest: list[Pcm] = []
         self._kept = 0  # utterances that joined the library
         self._settings = settings or EarSettings()
         self._rest: Pcm = np.zeros(0, np.int16)
@@ -137,8 +139,9 @@ class Ear:
         """Returns what was heard between two session times, as far as it is remembered (the last 30 s)."""
         if self._origin is None:
             return self._memory
-        begins = self._origin + (self._heard - len(self._memory)) / RATE
-        return self._memory[max(0, round((start - 0.1 - begins) * RATE)) : max(0, round((end + 0.1 - begins) * RATE))]
+        memory = self._remembered()
+        begins = self._origin + (self._heard - len(memory)) / RATE
+        return memory[max(0, round((start - 0.1 - begins) * RATE)) : max(0, round((end + 0.1 - begins) * RATE))]
 
     def prepare(self, *, all_of_it: bool = False) -> bool:
         """Begins with the next 0.19 s (``all_of_it``: with what is left, however short); False: not so much has come.
@@ -215,8 +218,11 @@ class Ear:
         """Keeps what was said, to know it if it comes again."""
         assert self._origin is not None
         self._heard += len(pcm)
-        self._memory = np.concatenate((self._memory, pcm))[-_MEMORY:]
-        begins = self._origin + (self._heard - len(self._memory)) / RATE  # of the memory
+        self._newest.append(pcm)
+        if not said and len(self._newest) < _NEWEST_MOST:
+            return
+        memory = self._remembered()
+        begins = self._origin + (self._heard - len(memory)) / RATE
         for event in said:
             end = event.data.get("end")
             if event.kind != "message" or event.data["speaker"] != "agent" or end is None:
@@ -224,11 +230,17 @@ class Ear:
             first, last = round((event.t - 0.05 - begins) * RATE), round((end + 0.05 - begins) * RATE)
             if first < 0:
                 continue
-            for start in _sentences(self._memory[first:last]):
+            for start in _sentences(memory[first:last]):
                 if self._kept < _KEPT_MOST:
                     self._kept += 1
                     again = Again(f"again-{self._kept}", (event.t + max(0.0, start / RATE - 0.05), end))
-                    self._library.add(again, self._memory[first + start : last])
+                    self._library.add(again, memory[first + start : last])
+
+    def _remembered(self) -> Pcm:
+        """Returns the last 30 s of what was heard."""
+        self._memory = np.concatenate((self._memory, *self._newest))[-_MEMORY:]
+        self._newest = []
+        return self._memory
 
     def _tonal(self, heard: list[Event]) -> list[Event]:
         """A tone ends the music; once it is over, music may begin."""
