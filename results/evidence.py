@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,6 +14,7 @@ from results.run_folder import NAME, RunFolder
 from scenarios.errors import EvidenceDamaged
 
 SESSION = "session.json"
+DERIVED = re.compile(r"hearing-[A-Za-z0-9._-]+\.json")  # made from the evidence, and can be made again
 Stamp = tuple[int, str]  # size in bytes, SHA-256 in hex
 
 
@@ -92,5 +94,6 @@ def check(folder: RunFolder) -> list[str]:
         if session.outcome is Outcome.LOST:
             continue  # its worker died: nobody vouches for what it left behind
         extra = {path.name for path in home.iterdir()} - {item.name for item in session.evidence} - {SESSION}
+        extra = {name for name in extra if not DERIVED.fullmatch(name)}
         problems += [f"{home.name}: {name} is not in the session's list of evidence" for name in sorted(extra)]
     return problems

@@ -334,7 +334,7 @@ def test_a_plan_that_needs_more_than_there_is_free_fails(tmp_path: Path) -> None
     )
     free = shutil.disk_usage(tmp_path).free
     for factor, state in ((0.5, State.OK), (2, State.FAIL)):
-        session_s = factor * free / 32_000 / 10_000
+        session_s = factor * free / 55_000 / 10_000
         plan(tmp_path / "plan.yaml", ("S01", "voice", "a", 10_000), session_s=session_s)
         audit = Audit(Request(target=tmp_path / "target.yaml", plan=tmp_path / "plan.yaml", runs=tmp_path / "a" / "b"))
         finding = look(audit, "space")

@@ -8,11 +8,11 @@ import asyncio
 import pytest
 
 from harness.bench.strangers import Dialled, dial
-from harness.sandbox.hostile import LINES
+from harness.sandbox.centre import HOSTILE_LINES
 
-pytestmark = pytest.mark.realtime
+pytestmark = [pytest.mark.realtime, pytest.mark.timeout(540)]
 
-NAMES = [name for lines in LINES.values() for name in lines]
+NAMES = [name for lines in HOSTILE_LINES.values() for name in lines]
 INSTANTS = {"queue": "queue", "agent": "answer", "first_word": "first_word"}  # truth -> instant
 NOBODY = {"inaudible", "answers-and-goes", "call-back"}
 
@@ -21,7 +21,7 @@ NOBODY = {"inaudible", "answers-and-goes", "call-back"}
 def dialled(tmp_path_factory) -> Dialled:
     """Two calls to each hostile line, and two to the one that offers a call-back."""
     calls = [("S01", name, 2) for name in [*NAMES, "call-back"]]
-    return asyncio.run(dial(tmp_path_factory.mktemp("hostile"), calls, hostile=True, seed=31, at_once=10))
+    return asyncio.run(dial(tmp_path_factory.mktemp("hostile"), calls, hostile=True, seed=31, at_once=15))
 
 
 def of(dialled, line):

@@ -16,7 +16,7 @@ from harness.doctor.finding import Figure, Finding, fail, of_error, ok, skipped,
 from scenarios.errors import LedgerUnavailable
 from scenarios.model import Text
 
-RECORDING = 32_000  # bytes a second: 8 kHz, two channels, 16 bit
+RECORDING = 55_000  # bytes a second: 8 kHz, two channels, 16 bit; and the packets of both sides
 CHAT = 1_000_000  # bytes a chat, at most: a screenshot and a transcript
 SPARE = 500_000_000
 FSYNCS, FSYNC_WARN_S = 20, 0.05
