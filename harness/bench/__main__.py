@@ -22,11 +22,13 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from harness import calibration
+from harness.bench import capacity
 from harness.bench.chat import measure_chat
 from harness.bench.dispatch import claim_to_dial, measure_dispatch
 from harness.bench.hearing import measure_hearing
 from harness.bench.ledger import measure_ledgers
 from harness.bench.plan import SIZES, measure_planning
+from harness.bench.rehearing import measure_rehearing
 from results.run_folder import RunFolder
 
 
@@ -93,6 +95,10 @@ def main() -> None:
         spinner.update(task, description="hearing …")
         ear = measure_hearing()
         delays = claim_to_dial(run.folder)
+        spinner.update(task, description="rehearing …")
+        rehear = [found.cpu_s / found.seconds * 3600 for found in measure_rehearing(4).values()]
+        spinner.update(task, description="calls at once, three to four minutes …")
+        held = capacity.measure_capacity()
         spinner.update(task, description="planning 100,000 attempts …")
         planning = measure_planning()
         spinner.update(task, description="ledgers of 1,000 to 100,000 attempts …")
@@ -121,6 +127,8 @@ def main() -> None:
         ("seconds of make probe (second run)", f"{run.seconds:.1f}"),
         ("CPU of a core per live call, worker's start-up included", f"{sum(run.voice.cpu.values()) / calls:.1%}"),
         ("hearing alone, CPU ms per second of audio", f"{ear['cpu_ms_per_s']:.1f}"),
+        ("rehearing an hour of calls, CPU s, the least and the most of four wires",
+         f"{min(rehear):.0f} / {max(rehear):.0f}"),
         ("PSS per call slot (4 a worker), MB", f"{sum(run.voice.pss_mb.values()) / workers / 4:.0f}"),
         ("PSS of one more chat session in the browser, MB", f"{chat['session_pss_mb']:.0f}"),
         ("PSS of the empty browser, MB", f"{chat['browser_pss_mb']:.0f}"),
@@ -134,6 +142,8 @@ def main() -> None:
     ):  # fmt: skip
         costs.add_row(name, value)
     console.print(costs)
+    console.print(capacity.table(held))
+    console.print(capacity.summary(held))
     console.print(_growth(planning, ledgers))
 
 
