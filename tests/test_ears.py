@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from harness.bench.audio_centre import listen, recordings, whole_call
+from harness.bench.capacity import Level, climb, exchange
 from probes.equipment import Equipment
 from probes.hearing.ear import Ear, Ears, Listening
 from probes.hearing.library import Library
@@ -139,3 +140,39 @@ def test_what_was_heard_is_remembered_for_thirty_seconds():
     heard = len(pcm) // 1536 * 1536
     assert np.array_equal(ear.sound(20.1, 30.0), pcm[20 * RATE : round(30.1 * RATE)])
     assert np.array_equal(ear.sound(0.0, 100.0), pcm[heard - 30 * RATE : heard])
+
+
+def level(calls, *, holds, cores_a_call=0.03):
+    """What a machine measures that holds so many calls."""
+    return Level(
+        calls=calls, packets=True, deficit=0.0 if calls <= holds else 0.1, gap_ms=20.0, cores=calls * cores_a_call,
+        far_cores=0.0, pss_mb=0.0, unseen=0, events=0, load=0.0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("holds", "cores"), [(7, 2), (44, 2), (60, 2), (130, 8), (200, 16)])
+def test_the_most_calls_are_found_to_within_four_without_stalling_the_machine(holds, cores):
+    found = list(climb(lambda calls: level(calls, holds=holds), (10, 50, 100, 200), cores, lambda: False))
+    most = max((one.calls for one in found if one.whole), default=0)
+    assert most <= holds
+    assert most >= holds - 4
+    assert all(one.cores < 1.2 * cores for one in found)
+    assert len(found) < 10
+
+
+def test_nothing_more_is_tried_once_it_is_late():
+    turns = iter([False, False, False, True])
+    found = list(climb(lambda calls: level(calls, holds=9), (10, 50, 100), 2, lambda: next(turns)))
+    assert [one.calls for one in found] == [10, 4]
+
+
+@pytest.mark.realtime
+def test_calls_are_heard_and_their_packets_counted():
+    with exchange() as made:
+        two = made.measure(2, window_s=4.0)
+    assert two.calls == 2
+    assert abs(two.deficit) < 0.1
+    assert two.gap_ms < 1000
+    assert two.cores > 0
+    assert two.pss_mb > 10
+    assert two.events > 0
