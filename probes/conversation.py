@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 
 from probes.channel import Channel, Said
 from probes.clock import Anchor, Clock
-from probes.ending import Stop, Told, asked_all, left_waiting, not_connected, outcome_of
+from probes.ending import Stop, Told, asked_all, gone_at_once, left_waiting, not_connected, outcome_of
 from probes.instants import find
 from probes.judging import Turn, facts_of_keys
 from probes.remarks import Remark
@@ -400,6 +400,8 @@ class Conversation:
             stop = Stop(f"our own side ended the session: {self._ended.data['cause']}", Outcome.INVALID)
         elif self._broken is not None:
             stop = Stop(f"harness: {type(self._broken).__name__}: {self._broken}", Outcome.INVALID)
+        elif self.channel.kind == "voice" and gone_at_once(self.timeline):
+            stop = Stop("the far end answered and hung up at once", Outcome.NET_FAIL)
         elif "no_audio" in kinds and self.instants.answer is None:
             stop = Stop("not a sound reached us: check our own NAT, firewall and codecs", Outcome.INVALID)
         elif self._replies.remark is not None and self._replies.unsafe is None:

@@ -10,6 +10,8 @@ from probes.judging import Reply, Turn
 from probes.session import Event, Instants, Outcome
 from scenarios.model import ChannelKind, Limits, Scenario
 
+AT_ONCE_S = 1.5
+
 
 @dataclass
 class Told:
@@ -38,6 +40,15 @@ def not_connected(ended: Mapping[str, Any]) -> tuple[Stop, list[str]]:
         return Stop(f"our own line did not carry the call: {cause}", Outcome.INVALID), []
     doubts = [f"it cannot be told whether our own trunk or the centre said {cause}"] if fault == "unclear" else []
     return Stop(f"not connected: {cause}", Outcome.NET_FAIL), doubts
+
+
+def gone_at_once(timeline: Sequence[Event]) -> bool:
+    """Whether the far end answered and left again before anything was heard: no fault of our own ears."""
+    connected = next((event.t for event in timeline if event.kind == "connected"), None)
+    ended = next((event for event in timeline if event.kind == "ended"), None)
+    if connected is None or ended is None or ended.data.get("by") != "far" or ended.t - connected > AT_ONCE_S:
+        return False
+    return not any(event.kind in ("prompt", "music", "speech", "message", "tone") for event in timeline)
 
 
 def left_waiting(ended: Event | None, limits: Limits, *, in_queue: bool) -> Stop:

@@ -18,6 +18,7 @@ GREETING_DELAY_S = 0.5
 GREETING_DELAY_U = 0.3
 # A mark of connection counts if the first word follows it this closely.
 MARK_TO_WORD_S = 2.5
+SILENT_AGENT_S = 15.0  # an agent may be connected for so long before saying a word
 MARKS = frozenset({"connected", "line_open", "tone", "tone_end", "prompt", "prompt_end", "music", "music_end"})
 OPEN_BEFORE_WORD_S = 0.15  # closer than this, the "open line" is the word itself
 ON_HOLD_S = 2.0  # music, ringing or a recording of the queue that begins so soon after speech makes it an announcement
@@ -126,6 +127,16 @@ def _recordings(timeline: Sequence[Event]) -> list[tuple[float, float]]:
     return spans + [(float(start), float(end)) for start, end in again]
 
 
+def _silent_agent(timeline: Sequence[Event], word: Instant, request: float) -> Instant | None:
+    """Returns when the line opened on which nothing but its noise was heard until the word: an agent who waited."""
+    marks = [e for e in timeline if e.kind in MARKS and request - EARLY <= e.t < word.t - OPEN_BEFORE_WORD_S]
+    last = max((e.t for e in marks), default=0.0)
+    opened = [e for e in marks if e.kind == "line_open" and e.t >= last - EARLY and word.t - e.t < SILENT_AGENT_S]
+    if not opened:
+        return None
+    return Instant(t=opened[-1].t, method=opened[-1].method, u=max(opened[-1].u, 0.05), confidence=0.8)
+
+
 def _connection(timeline: Sequence[Event], word: Instant, request: float) -> Instant:
     """Returns when the agent was connected, given the first word: by a mark close before it, else by calibration."""
     guess = Instant(t=max(request, word.t - GREETING_DELAY_S), method=word.method, u=GREETING_DELAY_U, confidence=0.8)
@@ -142,7 +153,7 @@ def _connection(timeline: Sequence[Event], word: Instant, request: float) -> Ins
     last = max(near, key=lambda e: (e.t, e.kind in ("tone", "prompt", "music")), default=None)
     mark = announced[-1] if announced else last
     if mark is None:
-        return guess
+        return _silent_agent(timeline, word, request) or guess
     latest = float(mark.data.get("latest", word.t))  # a tone that paused may have ended anywhere up to here
     exact = mark.kind in ("connected", "line_open", "music_end") or (
         mark.kind == "tone_end" and latest - mark.t < EARLY

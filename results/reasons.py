@@ -55,6 +55,7 @@ _CHINESE: tuple[tuple[str, str], ...] = (
     (r"SAFETY: the far end said “(.*)”", r"安全终止：对方说到“\1”"),
     (r"not a sound reached us: (.*)", "我方未收到任何音频：请检查本方网络、防火墙和编解码"),
     (r"speech began just before the end: a human may have answered", "结束前刚出现人声：可能已有人工接听，需复核"),
+    (r"the far end answered and hung up at once", "对方接通后立即挂机"),
     (r"the call has ended", "通话已结束"),
     (r"the far end hung up while we spoke", "我方说话时对方挂机"),
 )

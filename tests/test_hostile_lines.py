@@ -42,8 +42,10 @@ def errors(one):
 def test_the_agent_is_found_or_a_person_is_asked(dialled, line):
     for one in of(dialled, line):
         session = one.session
-        assert str(session.outcome) == "ANSWERED" or not session.certain, session.reason
-        if session.certain:
+        # An announcement between silences may be answered like a person: then it is our fault, and counts for nobody.
+        ours = line == "announces" and str(session.outcome) == "INVALID"
+        assert ours or str(session.outcome) == "ANSWERED" or not session.certain, session.reason
+        if session.certain and not ours:
             assert abs(errors(one)["first_word"]) < 0.6, errors(one)
 
 
@@ -53,7 +55,13 @@ def test_nobody_is_taken_for_an_agent_while_a_recording_plays(dialled, line):
         answer, agent = one.session.instants.answer, one.first("agent")
         if answer is not None and one.session.certain:
             assert agent is not None
-            assert answer.t + one.session.anchor_monotonic > agent["t_mono"] - 0.7
+            early = 1.0 if line == "over-ringback" else 0.7  # there the last burst of ringing is not over yet
+            assert answer.t + one.session.anchor_monotonic > agent["t_mono"] - early
+
+
+def test_an_agent_who_is_silent_at_first_was_connected_before(dialled):
+    for one in of(dialled, "speechless"):
+        assert not one.session.certain or abs(errors(one)["answer"]) < 0.5, errors(one)
 
 
 def test_a_line_that_is_not_heard_is_our_fault_until_it_is_known_to_be_theirs(dialled):
@@ -61,7 +69,7 @@ def test_a_line_that_is_not_heard_is_our_fault_until_it_is_known_to_be_theirs(di
 
 
 def test_an_answer_and_a_bye_is_nobody(dialled):
-    assert {str(one.session.outcome) for one in of(dialled, "answers-and-goes")} <= {"INVALID", "IVR_FAIL", "NET_FAIL"}
+    assert {str(one.session.outcome) for one in of(dialled, "answers-and-goes")} == {"NET_FAIL"}
 
 
 def test_a_call_back_without_words_is_left_open(dialled):
