@@ -112,7 +112,7 @@ class FarEnd:
                 continue
             seconds, nanoseconds = _STAMP.unpack(beside[0][2])
             stamp = seconds + nanoseconds * 1e-9
-            if stamp <= end:
+            if call.last <= stamp <= end:  # what came before the window is not counted
                 call.came, call.gap, call.last = call.came + 1, max(call.gap, stamp - call.last), stamp
 
     def _take(self, data: bytes, peer: tuple[str, int]) -> None:
