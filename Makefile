@@ -5,7 +5,7 @@ LANG_ ?= zh
 PY := .venv/bin/python
 quoted = $(if $(1),$(2) '$(1)')
 
-.PHONY: help setup probe test soak chaos check bench sandbox
+.PHONY: help setup probe test soak chaos check bench strangers sandbox
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -15,6 +15,9 @@ setup: ## make .venv, find or install a browser
 
 probe: setup ## run the quick plan on the sandbox, or TARGET=… PLAN=… on a real centre
 	@$(PY) -m harness probe $(call quoted,$(TARGET),--target) $(call quoted,$(PLAN),--plan) --lang $(LANG_)
+
+strangers: setup ## 60 real calls to a centre whose recordings nobody listed, on three kinds of wire
+	@$(PY) -m harness.bench.strangers
 
 sandbox: setup ## run the sandbox centre until Ctrl-C
 	@$(PY) -m harness sandbox --lang $(LANG_)
