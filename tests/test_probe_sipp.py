@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from harness.sandbox.sounds import as_live
 from probes.hearing.telephone import encode
 from probes.hearing.wav import RATE, Pcm
 from probes.session import Session
@@ -56,18 +55,18 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Call]:
             "keys": Line(folder / "keys", "keys.xml", dtmf="info", to_human=[{"press": "0"}]),
         }
         for number, line in enumerate(lines.values()):
-            (line.folder / "speech.alaw").write_bytes(encode(_speech(greeting, number), "a").tobytes())
+            (line.folder / "speech.alaw").write_bytes(encode(_speech(number), "a").tobytes())
             stack.enter_context(line)
         aim = target(folder, **lines)
         ran = shopper("probe", "--target", aim, "--plan", schedule, "--runs", folder / "runs", "--json", timeout=100)
         return {name: Call(ran, ran.sessions[name], line, line.finish(), greeting) for name, line in lines.items()}
 
 
-def _speech(greeting: Pcm, line: int) -> Pcm:
+def _speech(line: int) -> Pcm:
     """A person's seven turns: the same words, and never the same waves."""
     turns = [np.zeros(int(LEAD_S * RATE), np.int16)]
     for number in range(7):
-        said = as_live(greeting, f"{line}-{number}")[: int(PERIOD_S * RATE)]
+        said = espeak.render(GREETING, voice="cmn", variant="f2", wpm=260, pitch=30 + 5 * number + 2 * line)
         turns += [said, np.zeros(int(PERIOD_S * RATE) - len(said), np.int16)]
     return np.concatenate(turns)
 

@@ -61,8 +61,8 @@ class Call(pj.Call):  # type: ignore[misc]
                 data |= {"by": "us", "fault": "harness"}  # the whole process stops: nobody's doing but ours
             else:
                 data |= self._end(code, reason)
+            self.endpoint.release(self.leg)  # first: whoever hears of the end may dial at once, and get its slot
             self.leg.post(Signal(now, "ended", data))
-            self.endpoint.release(self.leg)
 
     def _end(self, code: int, reason: str) -> dict[str, Any]:
         """Says who ended the call, and whose fault it is that it was never connected.

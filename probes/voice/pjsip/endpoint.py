@@ -49,6 +49,7 @@ class Endpoint:
         self.on_invite, self.wire = on_invite, wire
         self.ids = iter(range(1, 1 << 62))
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._over: deque[Leg] = deque()  # whose calls have ended and are still to be let go of
         self.bridge = Bridge()
         self._calls: dict[int, Call] = {}
         self._accounts: dict[Trunk, Account] = {}
@@ -223,6 +224,7 @@ class Endpoint:
 
     def incoming(self, account: Any, call_id: int, invite: str) -> None:
         """Takes an incoming call, or rejects it if nobody listens."""
+        self._let_go()  # its slot may be that of a call that ended a moment ago
         leg = Leg(self, invite.split(" ", 2)[1])
         self._calls[leg.id] = Call(self, account, leg, call_id=call_id)
         if self.on_invite is None:
@@ -231,13 +233,17 @@ class Endpoint:
             self.loop.call_soon_threadsafe(self.on_invite, leg)
 
     def release(self, leg: Leg) -> None:
-        """Lets go of a call that has ended; runs as a job so the callback it came from has returned."""
+        """Lets go of a call that has ended, once the callback it came from has returned.
 
-        def drop() -> None:
+        Before any other job: an object of the library hangs up, when it goes, whatever call has its slot by then.
+        """
+        self._over.append(leg)
+
+    def _let_go(self) -> None:
+        while self._over:
+            leg = self._over.popleft()
             self.bridge.disconnect(leg.id)
             self._calls.pop(leg.id, None)
-
-        self._jobs.put(drop)
 
     def transport_trouble(self, since: float) -> str | None:
         """Returns why a connection failed since the monotonic instant ``since``, if one did. Any thread."""
@@ -316,6 +322,7 @@ class Endpoint:
 
     def _run_jobs(self) -> None:
         while True:
+            self._let_go()
             try:
                 job = self._jobs.get_nowait()
             except queue.Empty:
