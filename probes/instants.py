@@ -130,11 +130,16 @@ def _recordings(timeline: Sequence[Event]) -> list[tuple[float, float]]:
 def _silent_agent(timeline: Sequence[Event], word: Instant, request: float) -> Instant | None:
     """Returns when the line opened on which nothing but its noise was heard until the word: an agent who waited."""
     marks = [e for e in timeline if e.kind in MARKS and request - EARLY <= e.t < word.t - OPEN_BEFORE_WORD_S]
-    last = max((e.t for e in marks), default=0.0)
-    opened = [e for e in marks if e.kind == "line_open" and e.t >= last - EARLY and word.t - e.t < SILENT_AGENT_S]
-    if not opened:
+    last = max((e.t for e in marks if e.kind != "line_open"), default=request)
+    opened = min(
+        (e for e in marks if e.kind == "line_open" and e.t >= last - EARLY and word.t - e.t < SILENT_AGENT_S),
+        key=lambda event: event.t,
+        default=None,
+    )
+    if opened is None:
         return None
-    return Instant(t=opened[-1].t, method=opened[-1].method, u=max(opened[-1].u, 0.05), confidence=0.8)
+    confidence = 0.95 if word.t - opened.t < MARK_TO_WORD_S else 0.8
+    return Instant(t=opened.t, method=opened.method, u=max(opened.u, 0.05), confidence=confidence)
 
 
 def _connection(timeline: Sequence[Event], word: Instant, request: float) -> Instant:
@@ -152,8 +157,9 @@ def _connection(timeline: Sequence[Event], word: Instant, request: float) -> Ins
     announced = [e for e in near if e.kind == "prompt" and e.data.get("role") == "agent_id"]
     last = max(near, key=lambda e: (e.t, e.kind in ("tone", "prompt", "music")), default=None)
     mark = announced[-1] if announced else last
-    if mark is None:
-        return _silent_agent(timeline, word, request) or guess
+    silent = _silent_agent(timeline, word, request) if mark is None or mark.kind == "line_open" else None
+    if silent is not None or mark is None:
+        return silent or guess
     latest = float(mark.data.get("latest", word.t))  # a tone that paused may have ended anywhere up to here
     exact = mark.kind in ("connected", "line_open", "music_end") or (
         mark.kind == "tone_end" and latest - mark.t < EARLY
