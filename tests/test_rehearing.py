@@ -100,7 +100,9 @@ def test_what_is_found_lies_beside_the_sessions_and_counts(run):
     assert strangers == [], "what was made from the evidence belongs beside it"
     answer = second.after[0].instants.answer
     assert answer.low <= answer.t <= answer.high
-    assert answer.confidence >= (CERTAIN if second.after[0].certain else 0.5)
+    word = second.after[0].instants.first_word
+    assert word.confidence >= (CERTAIN if second.after[0].certain else 0.5)
+    assert 0.5 <= answer.confidence <= word.confidence, "where it began may be less sure than that it was a person"
 
 
 def test_a_damaged_recording_is_named(run):
