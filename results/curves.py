@@ -7,7 +7,7 @@ from plotly import graph_objects as go
 from results import words
 from scenarios.model import Lang
 from scoring.metrics import SERVICE_LEVEL_S, Metrics
-from scoring.waits import Survival
+from scoring.statistics.waits import Survival
 
 COLOURS = {"voice": ("#0f5c6e", "rgba(15,92,110,0.13)"), "chat": ("#b4562a", "rgba(180,86,42,0.13)")}
 FONT = '"Noto Sans CJK SC","Source Han Sans SC","PingFang SC","Microsoft YaHei",system-ui,sans-serif'

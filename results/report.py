@@ -34,7 +34,7 @@ from scoring.measures import MEASURES
 from scoring.metrics import STAGES, Metrics
 from scoring.scorecard import Scorecard
 from scoring.statistics import Rate, Verdict
-from scoring.waits import SEED
+from scoring.statistics.waits import SEED
 
 TEMPLATES = Path(__file__).parent / "templates"
 LIMIT_BYTES = 25_000_000

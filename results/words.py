@@ -11,7 +11,7 @@ from scenarios.model import Lang, Text
 from scoring.metrics import ChannelMetrics
 from scoring.scorecard import Line, Range, Scorecard
 from scoring.statistics import Rate, Verdict
-from scoring.waits import Waits
+from scoring.statistics.waits import Waits
 
 
 def _t(zh: str, en: str) -> Text:

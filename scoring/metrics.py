@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from scoring.measures import MEASURES
 from scoring.observations import NOT_VALID, OFFERED, validate
 from scoring.statistics import Rate
-from scoring.waits import Survival, Waits, exact
+from scoring.statistics.waits import Survival, Waits, exact
 
 FORMAT = 1
 SERVICE_LEVEL_S = 20.0  # 10.1.2; a wait of exactly 20 s counts (X17)

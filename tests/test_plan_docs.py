@@ -9,7 +9,7 @@ from harness.plan import Plan, Replace, Stratum, TimedStratum, draw_up, load_pla
 from harness.plan.model import MixPart, Size, Window
 from probes.target import Chat, Line, Target
 from scenarios.catalogue import load
-from scoring.power import n_for_power
+from scoring.statistics.power import n_for_power
 from tests.conventions import ROOT
 
 PAGE = (ROOT / "docs" / "plan.md").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from scoring.power import (
+from scoring.statistics.power import (
     chances,
     criteria,
     design_effect,

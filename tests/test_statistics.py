@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.statistics import Rate, Verdict, bounds, smallest_n, three_way
-from scoring.waits import Survival, Waits, exact, mean_interval, quantile
+from scoring.statistics.waits import Survival, Waits, exact, mean_interval, quantile
 
 
 def test_intervals_of_45_of_50():

@@ -66,7 +66,7 @@ def power(
     """Show the chance of each verdict on "rate >= target" from n observations, and the n for 80 % power."""
     from harness.plan import preview as shown
     from results.words import percent
-    from scoring.power import LARGEST, chances, criteria, n_for_power
+    from scoring.statistics.power import LARGEST, chances, criteria, n_for_power
     from scoring.statistics import smallest_n
 
     words = _lang(lang)

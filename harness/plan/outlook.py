@@ -16,7 +16,7 @@ from harness.plan.room import cells
 from harness.plan.spans import HOUR
 from harness.plan.survey_coverage import SurveyCoverage, survey_coverage
 from scenarios.model import ChannelKind, Scenario, Text
-from scoring.power import (
+from scoring.statistics.power import (
     Chances,
     Criteria,
     chances,

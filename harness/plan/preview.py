@@ -18,7 +18,7 @@ from harness.plan.loading import LoadedPlan
 from harness.plan.outlook import Outlook, Prospect
 from results.words import CHANNELS, percent
 from scenarios.model import Lang, Text
-from scoring.power import Chances, Criteria
+from scoring.statistics.power import Chances, Criteria
 from scoring.statistics import Verdict
 
 BAR = 40  # letters of the longest bar

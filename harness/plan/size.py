@@ -8,7 +8,7 @@ from harness.plan.allocation import proportional
 from harness.plan.loading import LEAST
 from harness.plan.model import Plan
 from scenarios.model import ChannelKind
-from scoring.power import effective_n, n_for_half_width, n_for_power
+from scoring.statistics.power import effective_n, n_for_half_width, n_for_power
 
 
 def needed(plan: Plan) -> int | None:

@@ -14,7 +14,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from scoring.statistics import ALPHA, LEVEL, Verdict, three_way
+from scoring.statistics.rates import ALPHA, LEVEL, Verdict, three_way
 
 LARGEST = 100_000
 
