@@ -16,7 +16,7 @@ Kind = Literal["rate", "wait"]
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure. ``kind`` rate: a :class:`~scoring.statistics.Rate`; wait: :class:`~scoring.statistics.waits.Waits`, seconds."""
+    """One measure. ``kind`` rate: a ``Rate``; wait: ``Waits``, seconds."""
 
     id: str
     kind: Kind

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from scoring.statistics import Rate, Verdict, three_way
 from scoring.statistics.power import (
     chances,
     criteria,
@@ -18,7 +19,6 @@ from scoring.statistics.power import (
     n_for_half_width,
     n_for_power,
 )
-from scoring.statistics import Rate, Verdict, three_way
 from tests.test_statistics import GOLDEN
 
 NINETY, EIGHTY = Fraction(9, 10), Fraction(4, 5)

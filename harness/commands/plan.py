@@ -66,8 +66,8 @@ def power(
     """Show the chance of each verdict on "rate >= target" from n observations, and the n for 80 % power."""
     from harness.plan import preview as shown
     from results.words import percent
-    from scoring.statistics.power import LARGEST, chances, criteria, n_for_power
     from scoring.statistics import smallest_n
+    from scoring.statistics.power import LARGEST, chances, criteria, n_for_power
 
     words = _lang(lang)
     target, true = _rate("--target-rate", target_rate), _rate("--true-rate", true_rate)

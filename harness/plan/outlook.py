@@ -16,6 +16,7 @@ from harness.plan.room import cells
 from harness.plan.spans import HOUR
 from harness.plan.survey_coverage import SurveyCoverage, survey_coverage
 from scenarios.model import ChannelKind, Scenario, Text
+from scoring.statistics import smallest_n
 from scoring.statistics.power import (
     Chances,
     Criteria,
@@ -26,7 +27,6 @@ from scoring.statistics.power import (
     expected_interval,
     n_for_power,
 )
-from scoring.statistics import smallest_n
 
 TRUE_RATES = tuple(
     Fraction(percent, 100) for percent in (80, 82, 84, 85, 86, 88, 90, 91, 92, 93, 94, 95, 96, 97, 98, 99)

@@ -18,8 +18,8 @@ from harness.plan.loading import LoadedPlan
 from harness.plan.outlook import Outlook, Prospect
 from results.words import CHANNELS, percent
 from scenarios.model import Lang, Text
-from scoring.statistics.power import Chances, Criteria
 from scoring.statistics import Verdict
+from scoring.statistics.power import Chances, Criteria
 
 BAR = 40  # letters of the longest bar
 
