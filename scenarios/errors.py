@@ -9,6 +9,7 @@
     │   ├── PlanError                a plan
     │   ├── AuthorisationError       an authorisation file that cannot be read
     │   ├── SchemeError              a certification scheme's data
+    │   ├── InputsError              the inputs of a scoring
     │   └── RunError                 a run folder that is missing or damaged
     ├── PolicyRefused            the dial policy or an authorisation says no  -> exit code 3
     ├── ToolMissing              a program the run needs is not there         -> exit code 2
@@ -74,6 +75,10 @@ class AuthorisationError(InputError):
 
 class SchemeError(InputError):
     """A certification scheme's data is wrong."""
+
+
+class InputsError(InputError):
+    """The inputs of a scoring are wrong."""
 
 
 class RunError(InputError):

@@ -1,23 +1,23 @@
-"""A certification scheme as data: dimensions, indicators, bands, thresholds, and the warnings its text calls for.
+"""A certification scheme as data: dimensions, indicators, bands, thresholds, forms, and the defects its text has.
 
-Numbers are exact rationals. A band is bounded by ``at_least`` or ``above`` below and ``at_most`` or ``below`` above, so
-whether a boundary belongs to it is written, never assumed. A new scheme is a new file, no code.
+A new scheme is a new file in ``scoring/schemes``, no code. Numbers are exact rationals (:mod:`scoring.bands`).
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from scenarios.errors import SchemeError
 from scenarios.model import Strict, Text
 from scenarios.yaml_file import load
+from scoring.bands import Band, Rational, Threshold, Unit, partition
+from scoring.levels import AlphaLevel, Maturity, Stars, consecutive
 from scoring.measures import MEASURES
 
 FOLDER = Path(__file__).parent / "schemes"
@@ -27,96 +27,47 @@ Policy = Literal[
     "coef_full_marks",  # 100 x coefficient
     "value_times_coef",  # 100 x value x coefficient
     "attainment_linear",  # 100 x min(1, value / target)
-    "pass_fail",
-    "d_table",  # the rule's own score sheet
-    "points_times_alpha",
+    "pass_fail",  # 100 if every threshold is met, else 0
+    "d_table",  # the points of the rule's own score sheet, scaled to 100
+    "points_times_alpha",  # 100 x alpha: the points are the weight
     "manual",  # the rule does not say: a person scores
 ]
 Method = Literal["document", "observation", "system_test", "data", "simulation", "survey", "interview"]
-Unit = Literal["share", "seconds", "count", "per_week", "per_year"]
-
-
-def _rational(value: Any) -> Any:
-    """``90%`` is 9/10 and ``0.8`` is 4/5, exactly."""
-    if isinstance(value, str):
-        number = value.strip()
-        return Fraction(number[:-1]) / 100 if number.endswith("%") else Fraction(number)
-    return value
-
-
-Rational = Annotated[Fraction, BeforeValidator(_rational)]
-
-
-class Bounds(Strict):
-    """An interval of values; a missing bound is open to infinity."""
-
-    at_least: Rational | None = None
-    above: Rational | None = None
-    at_most: Rational | None = None
-    below: Rational | None = None
-
-    @model_validator(mode="after")
-    def _one_of_each(self) -> Bounds:
-        if (self.at_least is not None and self.above is not None) or (
-            self.at_most is not None and self.below is not None
-        ):
-            raise ValueError("a lower bound is at_least or above, an upper one at_most or below, not both")
-        if self.lower is None and self.upper is None:
-            raise ValueError("give at least one of: at_least, above, at_most, below")
-        return self
-
-    @property
-    def lower(self) -> Fraction | None:
-        """The lower bound, included or not."""
-        return self.above if self.at_least is None else self.at_least
-
-    @property
-    def upper(self) -> Fraction | None:
-        """The upper bound, included or not."""
-        return self.below if self.at_most is None else self.at_most
-
-    def holds(self, value: Fraction) -> bool:
-        """Whether ``value`` lies inside, compared exactly (X14)."""
-        return (
-            (self.at_least is None or value >= self.at_least)
-            and (self.above is None or value > self.above)
-            and (self.at_most is None or value <= self.at_most)
-            and (self.below is None or value < self.below)
-        )
-
-    def meets(self, low: float, high: float) -> bool:
-        """Whether the interval from ``low`` to ``high`` has a value inside."""
-        return self.holds(Fraction(low)) or self.holds(Fraction(high)) or self._strictly_between(low, high)
-
-    def _strictly_between(self, low: float, high: float) -> bool:
-        return any(edge is not None and low < edge < high for edge in (self.lower, self.upper))
-
-
-class Band(Bounds):
-    """One row of a table of conversion coefficients (折算系数), with the rule's words."""
-
-    coefficient: Rational
-    quote: str
-
-
-class Threshold(Bounds):
-    """A number the rule demands, of a quantity that may or may not be among our measures."""
-
-    quantity: Text
-    metric: str | None = None
-    unit: Unit
-    quote: str
-
-
-def _partition(bands: tuple[Band, ...]) -> tuple[Band, ...]:
-    """Refuses bands with a gap or an overlap."""
-    ordered = sorted(bands, key=lambda band: (band.lower is not None, band.lower or 0))
-    for one, two in itertools.pairwise(ordered):
-        if one.upper is None or one.upper != two.lower or (one.at_most is None) != (two.above is None):
-            raise ValueError(f"bands leave a gap or overlap between “{one.quote}” and “{two.quote}”")
-    if ordered and (ordered[0].lower is not None or ordered[-1].upper is not None):
-        raise ValueError("bands do not cover every value")
-    return bands
+Probe = Literal["full", "part", "none"]
+When = Literal[
+    "always",
+    "expired",  # the report or a contact lies outside the rule's validity
+    "probes",  # values of simulation testing enter
+    "chat",  # chats were probed
+    "measured",  # an indicator has a probe's value
+    "supported",  # part of an indicator was probed
+    "given",  # an indicator has a value or a score
+    "valued",  # an indicator has a value
+    "scored",  # an indicator has a score by a policy that the rule does not state
+    "manual",  # an indicator that only a person can score
+    "banded",  # a value was compared with bands or thresholds
+    "on_boundary",  # a value lies where two bands meet
+    "far_beyond",  # a value is over three times the last band's edge
+    "disagreement",  # the system's value lies outside the probe's interval
+    "months",  # a monthly series was given
+    "survey",  # survey coverage or frequency was given
+    "weeks_low",  # a week's samples lie in a lower band than the one taken
+    "frequency_gap",  # a survey frequency between 1 and 2 a year
+    "two_routes",  # both routes of a factor were given
+    "two_readings",  # both readings of 整体满意度 can be computed
+    "form_scaled",  # a score sheet's points were scaled to 100
+    "form_missing",  # a score sheet that the rule names, or should have, is not there
+    "checked",  # requirements without a weight were checked
+    "result",  # a certification level was decided
+    "readings_differ",  # two readings of the level differ
+    "gap",  # the score lies between two bands of the level as written
+    "no_star",  # passed, below the first star
+    "likert",  # alpha was converted from a level of the five-point scale
+    "waived",  # an item was waived
+    "unequal",  # raters did not have the same number of occasions
+    "levels",  # maturity levels were given
+    "switched",  # the defect's own switch is not at its default
+]
 
 
 class Route(Strict):
@@ -129,8 +80,12 @@ class Route(Strict):
 
     @model_validator(mode="after")
     def _whole(self) -> Route:
-        _partition(self.bands)
+        partition(self.bands)
         return self
+
+    def band(self, value: Fraction) -> Band:
+        """Returns the band that holds ``value``."""
+        return next(band for band in self.bands if band.holds(value))
 
 
 class Factor(Strict):
@@ -144,57 +99,77 @@ class Factor(Strict):
 
 
 class FormItem(Strict):
-    """One row of a score sheet."""
+    """One row of a score sheet (评价项目, 评价内容, 分值). ``points`` is None where the rule gives none."""
 
     name: Text
-    points: int
+    content: str = ""
+    points: Rational | None = None
+    factor: str | None = None  # the factor whose coefficient fills it
+    value: bool = False  # the indicator's own value fills it
+    indicator: str | None = None  # a third-level indicator that it is
 
 
 class Form(Strict):
-    """A score sheet of the rule's annex D."""
+    """A score sheet (打分表) of the rule's annex D, for one indicator or one group of them.
 
-    table: str
-    total: int
-    items: tuple[FormItem, ...]
+    ``stated``: content (with points), title (the rule has only its title), none (the rule does not even name it).
+    """
+
+    table: str | None
+    title: str
+    of: str
+    stated: Literal["content", "title", "none"]
+    items: tuple[FormItem, ...] = ()
+
+    @property
+    def total(self) -> Fraction | None:
+        """The points of all rows, or None where the rule gives none."""
+        points = [item.points for item in self.items if item.points is not None]
+        return sum(points, Fraction()) if points and len(points) == len(self.items) else None
 
     @model_validator(mode="after")
-    def _adds_up(self) -> Form:
-        if sum(item.points for item in self.items) != self.total:
-            raise ValueError(f"the points of table {self.table} do not add up to {self.total}")
+    def _stated(self) -> Form:
+        if self.stated == "content" and self.total is None:
+            raise ValueError(f"table {self.title}: every row needs its points")
         return self
 
 
 class Indicator(Strict):
-    """One second-level indicator (二级指标). ``weight`` is in percent, as written."""
+    """One scored indicator. ``weight`` is in percent (points out of 100 for CTS TBSC97), as written.
+
+    ``probe`` says what simulation testing can see of it, ``metric`` which measure is its formula, ``metrics`` which
+    ones look at part of it, ``measures`` in words. ``given`` lists other inputs its formula needs.
+    """
 
     id: str
     name: Text
     clauses: tuple[str, ...] = Field(min_length=1)
     weight: Rational
+    group: str | None = None
     formula: Text | None = None
     requirement: Text | None = None
+    content: str = ""
     metric: str | None = None
     metrics: tuple[str, ...] = ()
     unit: Unit | None = None
     bands: tuple[Band, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
     factors: tuple[Factor, ...] = ()
-    form: Form | None = None
     policy: Policy
     policy_stated: bool = False
     evidence: tuple[Method, ...] = Field(min_length=1)
-    probe: Literal["full", "part", "none"]
+    probe: Probe
     measures: Text | None = None
 
     @model_validator(mode="after")
     def _sound(self) -> Indicator:
-        _partition(self.bands)
+        partition(self.bands)
         named = [self.metric, *self.metrics, *(threshold.metric for threshold in self.thresholds)]
         unknown = [id_ for id_ in named if id_ is not None and id_ not in MEASURES]
         if unknown:
             raise ValueError(f"{self.id}: unknown metric {', '.join(unknown)}")
-        if self.bands and (self.unit is None or self.metric is None):
-            raise ValueError(f"{self.id}: bands need a metric and a unit")
+        if self.bands and self.unit is None:
+            raise ValueError(f"{self.id}: bands need a unit")
         if self.probe == "none" and (self.metric or self.metrics):
             raise ValueError(f"{self.id}: a probe sees nothing of it, yet a metric is named")
         return self
@@ -208,14 +183,27 @@ class Indicator(Strict):
         return any(value == band.lower for band in self.bands)
 
 
+class Group(Strict):
+    """A second-level indicator (二级指标) that has third-level ones below it; its weight is the sum of theirs."""
+
+    id: str
+    name: Text
+    weight: Rational
+
+
 class Dimension(Strict):
-    """One first-level indicator (一级指标). A ``boost`` dimension (提升指标) is added on top of the base."""
+    """One first-level indicator (一级指标). A ``boost`` dimension (提升指标) is added on top of the base.
+
+    ``factor`` is what its score is multiplied by in the composite (1 unless the rule says otherwise).
+    """
 
     id: str
     name: Text
     clause: str
     weight: Rational
+    factor: Rational = Fraction(1)
     boost: bool = False
+    groups: tuple[Group, ...] = ()
     indicators: tuple[Indicator, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -223,49 +211,125 @@ class Dimension(Strict):
         total = sum(indicator.weight for indicator in self.indicators)
         if total != self.weight:
             raise ValueError(f"{self.id}: the indicators' weights add up to {total}, not {self.weight}")
+        for group in self.groups:
+            inside = sum(indicator.weight for indicator in self.indicators if indicator.group == group.id)
+            if inside != group.weight:
+                raise ValueError(f"{group.id}: the indicators' weights add up to {inside}, not {group.weight}")
+        stray = {i.group for i in self.indicators} - {group.id for group in self.groups} - {None}
+        if stray:
+            raise ValueError(f"{self.id}: unknown group {', '.join(sorted(str(one) for one in stray))}")
         return self
 
 
-class Warning_(Strict):  # noqa: N801 - Warning is a builtin
-    """What must be said when the rule is silent or contradicts itself, and under which condition."""
+class Requirement(Threshold):
+    """A numeric requirement without a weight: checked, never scored. ``same_as``: the indicator that asks it too."""
 
-    code: str = Field(pattern=r"^[XTZ][0-9]{2}$")
-    when: Literal["always", "expired", "measured", "supported", "scored", "banded", "on_boundary", "far_beyond", "chat"]
+    id: str
+    clause: str
+    same_as: str | None = None
+    probe: Probe = "none"
+    measures: Text | None = None
+    evidence: tuple[Method, ...] = ("document", "data")
+
+    @model_validator(mode="after")
+    def _known(self) -> Requirement:
+        if self.metric is not None and self.metric not in MEASURES:
+            raise ValueError(f"{self.id}: unknown metric {self.metric}")
+        return self
+
+
+class Check(Strict):
+    """A requirement in words without a weight: met or not, never scored (Z02, Z03)."""
+
+    id: str
+    clause: str
+    name: Text
+
+
+class Characteristic(Strict):
+    """One service characteristic (服务特性) that simulation testing is about, though nothing scores it (Z06)."""
+
+    id: str
+    group: Text
+    name: Text
+    clause: str
+    quote: str
+    probe: Probe
+    how: Text
+    metrics: tuple[str, ...] = ()
+
+
+class Application(Strict):
+    """One row of the applicant's own figures (A.4): target and actual, beside which ours are printed (X40, Z07)."""
+
+    category: Text
+    name: Text
+    indicator: str | None = None
+    metric: str | None = None
+
+
+class Caveat(Strict):
+    """A defect of the rule's text, and when its warning applies. The words are in :mod:`scoring.defects`, or here."""
+
+    code: str = Field(pattern=r"^[A-Z][0-9]{2}$")
+    when: When
     indicators: tuple[str, ...] = ()
-    zh: str
-    en: str
+    zh: str | None = None
+    en: str | None = None
 
 
 class Composite(Strict):
-    """How the dimensions become one number."""
+    """How the dimensions become one number.
+
+    ``method``: sum (dimension scores x factor), or occasions (points x alpha over the points that apply, of each
+    occasion, and their mean).
+    """
 
     clause: str
     formula: Text
     add_boost: bool
+    method: Literal["sum", "occasions"] = "sum"
 
 
 class Scheme(Strict):
-    """One certification scheme."""
+    """One certification scheme. ``valid_to`` is None where the rule sets no end."""
 
-    format: Literal[1]
+    format: Literal[2]
     id: str
     key: str
     standard: str
     title: Text
     edition: str
     valid_from: date
-    valid_to: date
+    valid_to: date | None
     composite: Composite
     dimensions: tuple[Dimension, ...]
-    warnings: tuple[Warning_, ...] = ()
+    forms: tuple[Form, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
+    checks: tuple[Check, ...] = ()
+    characteristics: tuple[Characteristic, ...] = ()
+    application: tuple[Application, ...] = ()
+    alpha: tuple[AlphaLevel, ...] = ()
+    maturity: Maturity | None = None
+    stars: Stars | None = None
+    defects: tuple[Caveat, ...] = ()
 
     @model_validator(mode="after")
     def _known(self) -> Scheme:
         ids = [indicator.id for _, indicator in self.indicators()]
         twice = {id_ for id_ in ids if ids.count(id_) > 1}
-        stray = {id_ for warning in self.warnings for id_ in warning.indicators} - set(ids)
+        stray = {id_ for caveat in self.defects for id_ in caveat.indicators} - set(ids)
+        named = {row.indicator for row in self.application} | {r.same_as for r in self.requirements}
+        named |= {item.indicator for form in self.forms for item in form.items}
+        stray |= {id_ for id_ in named if id_ is not None} - set(ids)
+        groups = {group.id for dimension in self.dimensions for group in dimension.groups}
+        stray |= {form.of for form in self.forms} - set(ids) - groups
         if twice or stray:
             raise ValueError(f"indicator ids: twice {sorted(twice)}, unknown {sorted(stray)}")
+        if self.alpha:
+            consecutive(self.alpha)
+        if self.composite.method == "occasions" and not self.alpha:
+            raise ValueError("a scheme scored by occasions needs the scale of alpha")
         return self
 
     def indicators(self) -> Iterator[tuple[Dimension, Indicator]]:
@@ -274,32 +338,47 @@ class Scheme(Strict):
             for indicator in dimension.indicators:
                 yield dimension, indicator
 
+    def indicator(self, id_: str) -> Indicator:
+        """Returns the indicator of that id.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for _, indicator in self.indicators():
+            if indicator.id == id_:
+                return indicator
+        raise KeyError(id_)
+
+    def form(self, of: str) -> Form | None:
+        """Returns the score sheet of an indicator or group."""
+        return next((form for form in self.forms if form.of == of), None)
+
     @property
     def base_weight(self) -> Fraction:
-        """Sum of the base weights, in percent: not 100 in every rule (X07)."""
-        return sum((d.weight for d in self.dimensions if not d.boost), Fraction())
+        """Most points of the base, in percent: not 100 in every rule (X07)."""
+        return sum((d.weight * d.factor for d in self.dimensions if not d.boost), Fraction())
 
     @property
     def boost_weight(self) -> Fraction:
-        """Sum of the boost's weights, in percent."""
-        return sum((d.weight for d in self.dimensions if d.boost), Fraction())
+        """Most points of the boost, in percent."""
+        return sum((d.weight * d.factor for d in self.dimensions if d.boost), Fraction())
 
     def valid_on(self, day: date) -> bool:
         """Whether the rule is in force on ``day``."""
-        return self.valid_from <= day <= self.valid_to
+        return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
 
 
-def schemes() -> list[str]:
+def schemes(folder: Path = FOLDER) -> list[str]:
     """Returns the ids of the schemes that are shipped."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
-def load_scheme(id_: str) -> Scheme:
+def load_scheme(id_: str, folder: Path = FOLDER) -> Scheme:
     """Returns the scheme with that id, for example ``CMM-525-0005``.
 
     Raises:
         SchemeError: no such scheme, or its file is wrong.
     """
-    if id_ not in schemes():
-        raise SchemeError(f"there is no scheme {id_}", cure=f"one of: {', '.join(schemes())}")
-    return load(FOLDER / f"{id_}.yaml", Scheme, SchemeError)
+    if id_ not in schemes(folder):
+        raise SchemeError(f"there is no scheme {id_}", cure=f"one of: {', '.join(schemes(folder))}")
+    return load(folder / f"{id_}.yaml", Scheme, SchemeError)
