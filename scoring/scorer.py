@@ -1,23 +1,34 @@
-"""Scores a run's metrics against a scheme.
+"""Scores what is known of a centre against a scheme: the probes' metrics, the inputs, or both.
 
-A value from simulation testing is *verification evidence*: the rule scores the centre's own system data (13.2.1,
-defect X11). So the scorer prints what the evidence would give, what it cannot decide, and what was not measured.
-It never says whether the composite is good enough (X03).
+A value from simulation testing is *verification evidence*: the rule scores the centre's own figures (13.2.1, X11), and
+a probe's value is scored only where no other is given or the readings say so. What is missing makes the composite a
+range. The scorer never says whether the composite is good enough (X03).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from fractions import Fraction
-from typing import Literal
 
 from scenarios.model import Text
+from scoring import occasions as rating
+from scoring.certification import maturity_of, stars_of
+from scoring.coefficients import FactorResult, band_of, coefficient_of, factor_results, possible
+from scoring.composite import composite_of
+from scoring.defects import Readings
+from scoring.inputs import Entered, Given, Inputs
 from scoring.measures import MEASURES
 from scoring.metrics import Metrics
+from scoring.points import Points, points_of, policy_of, stated
+from scoring.profile import application_of, characteristics_of
 from scoring.scheme import Dimension, Indicator, Scheme
-from scoring.scorecard import Composite, DimensionRange, Line, Note, Range, Scorecard, ThresholdResult
-from scoring.statistics import Rate, Verdict, smallest_n, three_way
-from scoring.warn import warnings
+from scoring.scorecard import Composite, Line, Part, Rated, Scorecard
+from scoring.statistics.variation import variation
+from scoring.thresholds import RULE, requirement_results, thresholds_of
+from scoring.uncertainty import Known, rated_uncertainty, uncertainty
+from scoring.values import Value, value_of
+from scoring.warn import Result, Said, warnings
 
 BASIS = Text(
     zh="本表各值来自模拟测试，仅代表抽测时段，为核查证据；定量评价以受审核方系统数据为准（13.2.1，X11）。",
@@ -26,18 +37,74 @@ BASIS = Text(
         " the centre's own system data are what the rule scores (13.2.1, X11)."
     ),
 )
+BOTH = Text(
+    zh="模拟测试值仅代表抽测时段，为核查证据；有受审核方数据的指标按其数据评分，来源逐项注明（13.2.1，X11）。",
+    en=(
+        "Values of simulation testing stand for the sampled hours only and are verification evidence; where the centre's"
+        " own figures are given, those are scored, and each value says where it comes from (13.2.1, X11)."
+    ),
+)
 
 
-def score(metrics: Metrics, scheme: Scheme, today: date | None = None) -> Scorecard:
-    """Returns the scorecard of ``metrics`` under ``scheme``.
+def score(
+    metrics: Metrics | None,
+    scheme: Scheme,
+    entered: Entered | None = None,
+    today: date | None = None,
+    contacts: Mapping[str, int] | None = None,
+) -> Scorecard:
+    """Returns the scorecard of a centre under ``scheme``.
 
     Args:
-        metrics: what the run measured.
+        metrics: what a run measured, or None.
         scheme: the certification scheme.
+        entered: the inputs and how the readings stand, or None.
         today: the day of the report, compared with the rule's validity; the present day (UTC) if not given.
+        contacts: completed probes by ISO week; they count as manual samples only as X12 allows.
     """
     today = today or datetime.now(UTC).date()
-    lines = tuple(_line(metrics, dimension, indicator) for dimension, indicator in scheme.indicators())
+    readings = entered.readings if entered else Readings()
+    inputs = entered.inputs if entered else Inputs(scheme=scheme.id)
+    rated = rating.rated(scheme, inputs, readings)
+    by_occasion = scheme.composite.method == "occasions"
+    counted = dict(contacts or {}) if _contacts_count(readings) else {}
+    known, said = [], []
+    for dimension, indicator in scheme.indicators():
+        if by_occasion:
+            line = _rated_line(dimension, indicator, rated, inputs, readings, metrics)
+            said.append(Said(line, indicator))
+            continue
+        one = _Scored(scheme, dimension, indicator, metrics, inputs.given().get(indicator.id), readings, counted)
+        known.append(Known(one.line, indicator, one.value))
+        said.append(Said(one.line, indicator, one.found))
+    mean = rating.total(rated, readings) if by_occasion else None
+    composite = composite_of(scheme, [one.line for one in said], readings, mean)
+    maturity = maturity_of(scheme, inputs)
+    stars = None if mean is None else stars_of(scheme, mean, maturity, inputs, readings)
+    spread = (
+        rated_uncertainty(scheme, rated, maturity, readings)
+        if by_occasion
+        else uncertainty(scheme, known, composite, readings)
+    )
+    composite = composite.model_copy(update={"uncertainty": spread})
+    quantities = {id_: given.quantities for id_, given in inputs.given().items()}
+    requirements = requirement_results(scheme, {**inputs.requirements, **inputs.checks}, quantities, metrics, readings)
+    result = Result(
+        scheme=scheme,
+        metrics=metrics,
+        inputs=entered.inputs if entered else None,
+        readings=readings,
+        today=today,
+        said=said,
+        composite=composite,
+        requirements=requirements,
+        occasions=rated,
+        unequal=rating.unequal(rated),
+        maturity=maturity,
+        stars=stars,
+    )
+    found, codes = warnings(result)
+    lines = tuple(one.line.model_copy(update={"warnings": codes.get(one.line.id, ())}) for one in said)
     return Scorecard(
         scheme=scheme.id,
         standard=scheme.standard,
@@ -46,129 +113,137 @@ def score(metrics: Metrics, scheme: Scheme, today: date | None = None) -> Scorec
         valid_from=scheme.valid_from,
         valid_to=scheme.valid_to,
         today=today,
-        basis=BASIS,
+        basis=BASIS if entered is None else BOTH,
+        decision_rule=RULE,
+        organisation=inputs.organisation,
+        inputs=entered.file if entered else None,
+        inputs_sha256=entered.sha256 if entered else None,
+        readings={key: str(value) for key, value in sorted(readings.given.items())},
         lines=lines,
-        composite=_composite(scheme, lines),
-        warnings=warnings(metrics, scheme, lines, today),
+        composite=composite,
+        requirements=requirements,
+        characteristics=characteristics_of(scheme, metrics),
+        application=application_of(scheme, inputs, lines, metrics) if readings.flag("report.a4") else (),
+        occasions=rated,
+        maturity=maturity,
+        stars=stars,
+        warnings=found,
     )
 
 
-def _line(metrics: Metrics, dimension: Dimension, indicator: Indicator) -> Line:
-    value, n, interval = _value(metrics, indicator)
-    supports = tuple(id_ for id_ in indicator.metrics if (found := metrics.rate_or_wait(id_)) and found.n)
-    status: Literal["measured", "supported", "missing"] = "missing"
-    if value is not None:
-        status = "measured"
-    elif supports:
-        status = "supported"
-    band = indicator.band(value) if value is not None else None
-    possible = _possible(indicator, interval) if band else ()
-    points = _points(indicator, value)
-    return Line(
-        id=indicator.id,
-        dimension=dimension.id,
-        name=indicator.name,
-        clauses=indicator.clauses,
-        weight=indicator.weight,
-        boost=dimension.boost,
-        status=status,
-        probe=indicator.probe,
-        metric=indicator.metric if value is not None else None,
-        supports=supports,
-        unit=indicator.unit,
-        value=value,
-        n=n,
-        interval=interval,
-        band=band.quote if band else None,
-        coefficient=band.coefficient if band else None,
-        possible=possible,
-        band_verdict=None if band is None else ("determined" if len(possible) == 1 else "undecided"),
-        thresholds=_thresholds(metrics, indicator),
-        policy=indicator.policy,
-        score=points,
-        score_range=None if points is None else _score_range(indicator, points, possible),
-        weighted=None if points is None else points * indicator.weight / 100,
-        note=_note(indicator, status),
+def _contacts_count(readings: Readings) -> bool:
+    """Whether completed probes count as manual samples of the applicant's (X12)."""
+    return (
+        readings.flag("coverage.count_probes")
+        and readings["campaign.commissioned_by"] == "applicant"
+        and readings["campaign.executed_by"] not in (None, "certification_body")
     )
 
 
-def _value(metrics: Metrics, indicator: Indicator) -> tuple[Fraction | None, int | None, tuple[float, float] | None]:
-    """The exact value, its n and a 95 % interval: Clopper-Pearson for a rate, BCa and timing error for a mean."""
-    if indicator.metric is None:
-        return None, None, None
-    found = metrics.rate_or_wait(indicator.metric)
-    if found is None or not found.n:
-        return None, None, None
-    if isinstance(found, Rate):
-        return found.value, found.n, found.exact
-    widened = 2 * (found.u or 0.0)  # U = 2u: errors of the instants may all lean one way, so n does not shrink them
-    if found.interval is None:
-        return found.mean, found.n, None
-    return found.mean, found.n, (max(0.0, found.interval[0] - widened), found.interval[1] + widened)
+class _Scored:
+    """One indicator as it is scored: its value, its line, and what caveats may have to say of it."""
 
-
-def _possible(indicator: Indicator, interval: tuple[float, float] | None) -> tuple[Fraction, ...]:
-    """The coefficients that the interval leaves open; all of them when there is no interval."""
-    return tuple(band.coefficient for band in indicator.bands if interval is None or band.meets(*interval))
-
-
-def _thresholds(metrics: Metrics, indicator: Indicator) -> tuple[ThresholdResult, ...]:
-    results = []
-    for threshold in indicator.thresholds:
-        rate = metrics.rate(threshold.metric) if threshold.metric else None
-        target = threshold.at_least
-        if rate is None or target is None:
-            results.append(ThresholdResult(quote=threshold.quote, quantity=threshold.quantity))
-            continue
-        verdict = three_way(rate.k, rate.n, target)
-        note = None
-        if any(three_way(k, rate.n, target) is not verdict for k in rate.extremes):
-            verdict = Verdict.OPEN
-            note = Text(
-                zh=f"{rate.boundary}个等待时间与界限之差在测时不确定度内，归属不同则判定不同",
-                en=f"{rate.boundary} waits are within timing uncertainty of the limit, and the verdict hangs on them",
-            )
-        elif verdict is Verdict.OPEN and rate.n < smallest_n(target):
-            least = smallest_n(target)
-            note = Text(
-                zh=f"n={rate.n}，至少需{least}次且无一失败方可判定符合",
-                en=f"n = {rate.n}; at least {least} without a failure are needed to show it",
-            )
-        results.append(
-            ThresholdResult(
-                quote=threshold.quote, quantity=threshold.quantity, target=target, verdict=verdict, note=note
-            )
+    def __init__(
+        self,
+        scheme: Scheme,
+        dimension: Dimension,
+        indicator: Indicator,
+        metrics: Metrics | None,
+        given: Given | None,
+        readings: Readings,
+        contacts: dict[str, int],
+    ) -> None:
+        self.value = value = value_of(indicator, metrics, given, readings)
+        factors = factor_results(indicator, given, readings, contacts)
+        points = points_of(scheme, indicator, value, factors, readings)
+        k = None if value.value is None else coefficient_of(indicator, value.value, readings)
+        band = None if value.value is None else band_of(indicator, value.value, readings)
+        open_ = () if k is None else possible(indicator, value.interval, k)
+        months = given.months if given else {}
+        spread = variation(list(months.values()), ddof=int(readings.text("cv.ddof"))) if len(months) >= 3 else None
+        policy = policy_of(indicator, readings)
+        moved = readings.flag("special_satisfaction.as_boost") and _may_move(scheme, indicator)
+        self.line = Line(
+            id=indicator.id,
+            dimension=dimension.id,
+            group=indicator.group,
+            name=indicator.name,
+            clauses=indicator.clauses,
+            weight=indicator.weight,
+            boost=dimension.boost or moved,
+            status=value.status,
+            source="person" if stated(given) else value.source,
+            file=given.file if given else None,
+            by=given.by if given else None,
+            at=given.at.isoformat() if given and given.at else None,
+            probe=indicator.probe,
+            metric=indicator.metric if value.probed else None,
+            supports=value.supports,
+            unit=indicator.unit,
+            value=value.value,
+            n=value.n,
+            interval=value.interval,
+            probed=value.probed,
+            variation=None if spread is None else spread.cv,
+            band=band.quote if band else None,
+            coefficient=k,
+            possible=open_,
+            band_verdict=None if k is None else ("determined" if len(set(open_)) == 1 else "undecided"),
+            parts=(*points.parts, *_factor_parts(factors)),
+            thresholds=thresholds_of(indicator, value, points.score, readings),
+            policy=policy,
+            score=points.score,
+            score_range=(points.low, points.high) if points.score is not None or points.parts else None,
+            weighted=None if points.score is None else points.score * indicator.weight / 100,
+            note=_note(indicator, value),
         )
-    return tuple(results)
+        self.found = _found(scheme, indicator, factors, points)
 
 
-def _points(indicator: Indicator, value: Fraction | None) -> Fraction | None:
-    """The score out of 100 under the indicator's policy, or None where a person must score."""
-    if value is None:
-        return None
-    band = indicator.band(value)
-    match indicator.policy:
-        case "coef_full_marks" if band:
-            return 100 * band.coefficient
-        case "value_times_coef" if band:
-            return 100 * value * band.coefficient
-        case "attainment_linear" if indicator.thresholds and indicator.thresholds[0].at_least:
-            return 100 * min(Fraction(1), value / indicator.thresholds[0].at_least)
-        case "pass_fail" if indicator.thresholds:
-            return Fraction(100 if all(threshold.holds(value) for threshold in indicator.thresholds) else 0)
-    return None
+def _may_move(scheme: Scheme, indicator: Indicator) -> bool:
+    """Whether the rule says that the indicator may also count as a boost (X10)."""
+    return any(caveat.code == "X10" and indicator.id in caveat.indicators for caveat in scheme.defects)
 
 
-def _score_range(indicator: Indicator, points: Fraction, possible: tuple[Fraction, ...]) -> tuple[Fraction, Fraction]:
-    if indicator.policy != "coef_full_marks" or not possible:
-        return points, points
-    return 100 * min(possible), 100 * max(possible)
+def _factor_parts(factors: tuple[FactorResult, ...]) -> tuple[Part, ...]:
+    return tuple(
+        Part(name=result.factor.name, got=result.coefficient, most=Fraction(1), note="k")
+        for result in factors
+        if result.coefficient is not None
+    )
 
 
-def _note(indicator: Indicator, status: str) -> Text:
-    if status == "measured":
+def _found(
+    scheme: Scheme, indicator: Indicator, factors: tuple[FactorResult, ...], points: Points
+) -> dict[str, list[dict[str, Text]]]:
+    found: dict[str, list[dict[str, Text]]] = {}
+    for result in factors:
+        for when, words in result.said:
+            found.setdefault(when, []).append(words)
+    if "survey" in found:
+        found["survey"] = found["survey"][:1]
+    if points.alternative is not None and points.score is not None:
+        pair = [_number(points.score), _number(points.alternative)]
+        found["two_readings"] = [{"a": pair[0], "b": pair[1]}]
+    if points.scaled:
+        found["form_scaled"] = [{}]
+    form = scheme.form(indicator.id) or (scheme.form(indicator.group) if indicator.group else None)
+    if form is not None and form.stated != "content":
+        label = f"{form.table} {form.title}" if form.table else form.title
+        found["form_missing"] = [{"table": Text(zh=label, en=label)}]
+    return found
+
+
+def _number(value: Fraction) -> Text:
+    return Text(zh=f"{float(value):.6g}", en=f"{float(value):.6g}")
+
+
+def _note(indicator: Indicator, value: Value) -> Text:
+    if value.status == "measured":
         return indicator.measures or Text(zh="由模拟测试测得", en="measured by simulation testing")
-    if status == "supported":
+    if value.given is not None:
+        return Text(zh=value.given.note, en=value.given.note) if value.given.note else _SOURCES[value.given.source]
+    if value.status == "supported":
         names = [MEASURES[id_].name for id_ in indicator.metrics]
         return Text(
             zh="部分旁证：" + "、".join(name.zh for name in names) + "；得分需人工评定",
@@ -181,49 +256,63 @@ def _note(indicator: Indicator, status: str) -> Text:
     return Text(zh="未测量：本次无数据", en="not measured: no data in this run")
 
 
-def _composite(scheme: Scheme, lines: tuple[Line, ...]) -> Composite:
-    """Ranges: what is missing counts nothing at the lower end and in full at the upper end."""
-    ranges = tuple(_range(dimension, lines) for dimension in scheme.dimensions)
-    base = _sum([r for r in ranges if not r.boost])
-    boost = _sum([r for r in ranges if r.boost])
-    full = base.full + boost.full if scheme.composite.add_boost else base.full
-    scale = 100 / base.full
-    return Composite(
-        clause=scheme.composite.clause,
-        formula=scheme.composite.formula,
-        base=base,
-        boost=boost,
-        literal=Range(
-            low=base.low + (boost.low if scheme.composite.add_boost else 0),
-            high=base.high + (boost.high if scheme.composite.add_boost else 0),
-            full=full,
-        ),
-        normalised=Range(low=base.low * scale, high=base.high * scale, full=Fraction(100)),
-        dimensions=ranges,
-        statement=Note(
-            zh="规则未规定合格线，不给出合格结论（X03）；已测指标按点估计、未测指标按0分至满分计入区间。",
-            en=(
-                "The rule sets no pass mark, so there is no verdict (X03). Measured indicators count by their estimate,"
-                " missing ones from nothing to full marks."
-            ),
-        ),
+_SOURCES = {
+    "system": Text(zh="受审核方系统数据", en="the centre's system data"),
+    "survey": Text(zh="客户调查", en="customer survey"),
+    "documents": Text(zh="文档审查", en="review of documents"),
+    "observation": Text(zh="现场观察", en="observation on site"),
+    "entered": Text(zh="人工录入", en="entered by a person"),
+}
+
+
+def _rated_line(
+    dimension: Dimension,
+    indicator: Indicator,
+    rated: tuple[Rated, ...],
+    inputs: Inputs,
+    readings: Readings,
+    metrics: Metrics | None,
+) -> Line:
+    """One item of points x alpha: its mean alpha over the occasions, known if every occasion has one."""
+    waived = any(waiver.item == indicator.id for waiver in inputs.waived)
+    alpha = None if waived else rating.average(rated, lambda one: one.alphas.get(indicator.id), readings)
+    whole = bool(rated) and all(indicator.id in one.alphas for one in rated)
+    low = rating.average(rated, lambda one: one.alphas.get(indicator.id, Fraction()), readings)
+    high = rating.average(rated, lambda one: one.alphas.get(indicator.id, Fraction(1)), readings)
+    points = 100 * alpha if alpha is not None and whole else None
+    supports = _supporting(indicator, metrics)
+    return Line(
+        id=indicator.id,
+        dimension=dimension.id,
+        name=indicator.name,
+        clauses=indicator.clauses,
+        weight=indicator.weight,
+        boost=dimension.boost,
+        status="entered" if alpha is not None else "supported" if supports else "missing",
+        source=None if alpha is None else "person",
+        by="、".join(dict.fromkeys(one.rater for one in rated)) or None,
+        probe=indicator.probe,
+        metric=None,
+        supports=supports,
+        unit=None,
+        value=alpha,
+        n=sum(indicator.id in one.alphas for one in rated) or None,
+        interval=None,
+        band=None,
+        coefficient=alpha if whole else None,
+        possible=(),
+        band_verdict=None,
+        thresholds=(),
+        policy=indicator.policy,
+        score=points,
+        score_range=None if low is None or high is None or waived else (100 * low, 100 * high),
+        weighted=None if points is None else points * indicator.weight / 100,
+        note=Text(zh="经批准不适用", en="waived") if waived else indicator.measures or indicator.name,
+        waived=waived,
     )
 
 
-def _range(dimension: Dimension, lines: tuple[Line, ...]) -> DimensionRange:
-    low = high = Fraction()
-    for line in lines:
-        if line.dimension == dimension.id:
-            low += line.weighted if line.weighted is not None else 0
-            high += line.weighted if line.weighted is not None else line.weight
-    return DimensionRange(
-        id=dimension.id, name=dimension.name, boost=dimension.boost, low=low, high=high, full=dimension.weight
-    )
-
-
-def _sum(ranges: list[DimensionRange]) -> Range:
-    return Range(
-        low=sum((r.low for r in ranges), Fraction()),
-        high=sum((r.high for r in ranges), Fraction()),
-        full=sum((r.full for r in ranges), Fraction()),
-    )
+def _supporting(indicator: Indicator, metrics: Metrics | None) -> tuple[str, ...]:
+    if metrics is None:
+        return ()
+    return tuple(id_ for id_ in indicator.metrics if (found := metrics.rate_or_wait(id_)) and found.n)

@@ -1,16 +1,19 @@
-"""Which of a scheme's warnings apply to one result, with their placeholders filled."""
+"""Which of a scheme's defects touch one result, with the placeholders of their warnings filled."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 
 from scenarios.model import Text
+from scoring.defects import Readings, defects
+from scoring.inputs import Inputs
+from scoring.levels import rounded
 from scoring.metrics import Metrics
-from scoring.scheme import Indicator, Scheme
-from scoring.scheme import Warning_ as Rule
-from scoring.scorecard import Line, Warning_
+from scoring.scheme import Caveat, Indicator, Scheme
+from scoring.scorecard import Composite, Line, Maturity, Rated, RequirementResult, Stars, Warning_
 
 FAR = 3  # times the last band's limit (X31)
 POLICIES = {
@@ -22,96 +25,238 @@ POLICIES = {
     "points_times_alpha": Text(zh="分值×α", en="points x alpha"),
     "manual": Text(zh="人工评分", en="scored by a person"),
 }
+BLANK = Text(zh="–", en="–")
+NO_PASS, PASS = Text(zh="不通过", en="not passed"), Text(zh="通过（无星级）", en="passed, no star")
+
+Words = dict[str, Text]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What scoring found about one indicator that a caveat may be about, by the ``when`` it belongs to."""
+
+    line: Line
+    indicator: Indicator
+    found: Mapping[str, Sequence[Words]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Result:
+    """Everything that a caveat's condition may look at."""
+
+    scheme: Scheme
+    metrics: Metrics | None
+    inputs: Inputs | None
+    readings: Readings
+    today: date
+    said: Sequence[Said]
+    composite: Composite
+    requirements: Sequence[RequirementResult] = ()
+    occasions: Sequence[Rated] = ()
+    unequal: bool = False
+    maturity: Maturity | None = None
+    stars: Stars | None = None
+
+
+def warnings(result: Result) -> tuple[tuple[Warning_, ...], dict[str, tuple[str, ...]]]:
+    """Returns the warnings that apply, in the order of the scheme's file, and the codes of each indicator."""
+    found: list[Warning_] = []
+    codes: dict[str, list[str]] = {}
+    for caveat in result.scheme.defects:
+        for words, ids in _occasions(caveat, result):
+            text = _text(caveat, words)
+            warning = Warning_(code=caveat.code, text=text)
+            if warning not in found:
+                found.append(warning)
+            for id_ in ids:
+                if caveat.code not in codes.setdefault(id_, []):
+                    codes[id_].append(caveat.code)
+    return tuple(found), {id_: tuple(listed) for id_, listed in codes.items()}
+
+
+def _text(caveat: Caveat, words: Words) -> Text:
+    if caveat.zh is not None:
+        zh, en = caveat.zh, caveat.en or caveat.zh
+    else:
+        warning = defects()[caveat.code].warning
+        zh, en = warning.zh, warning.en
+    return Text(
+        zh=zh.format_map({key: word.zh for key, word in words.items()}),
+        en=en.format_map({key: word.en for key, word in words.items()}),
+    )
+
+
+class _Words(dict[str, Text]):
+    """Words by placeholder; a dash for one that nothing fills."""
+
+    def __missing__(self, key: str) -> Text:
+        return BLANK
+
+
+def _occasions(caveat: Caveat, result: Result) -> Iterator[tuple[Words, tuple[str, ...]]]:
+    """Yields what to fill in and the indicators it is about, once for each occasion on which the caveat applies."""
+    common = _common(result)
+    if caveat.when in _WHOLE:
+        if _WHOLE[caveat.when](caveat, result):
+            yield common, caveat.indicators
+        return
+    about = [said for said in result.said if not caveat.indicators or said.line.id in caveat.indicators]
+    if caveat.when == "form_missing":
+        missing = [said for said in about if "form_missing" in said.found]
+        if missing:
+            names = [words["table"] for said in missing for words in said.found["form_missing"]]
+            table = Text(
+                zh="、".join(dict.fromkeys(n.zh for n in names)), en=", ".join(dict.fromkeys(n.en for n in names))
+            )
+            yield _Words({**common, "table": table, "name": table}), tuple(said.line.id for said in missing)
+        return
+    for said in about:
+        for words in _of_line(caveat.when, said):
+            yield _Words({**common, **_line_words(said.line), **words}), (said.line.id,)
+
+
+def _of_line(when: str, said: Said) -> Sequence[Words]:
+    line, indicator = said.line, said.indicator
+    if when in said.found:
+        return said.found[when]
+    holds = {
+        "measured": line.status == "measured",
+        "supported": line.status == "supported",
+        "given": line.status in ("imported", "entered"),
+        "valued": line.value is not None,
+        "scored": line.score is not None and line.source != "person" and not indicator.policy_stated,
+        "manual": line.policy == "manual",
+        "banded": line.band is not None or any(t.verdict is not None for t in line.thresholds),
+        "on_boundary": line.value is not None and indicator.on_boundary(line.value),
+        "far_beyond": _far(line, indicator),
+        "disagreement": line.probed is not None and line.probed.disagrees,
+        "months": line.variation is not None,
+    }
+    return [{}] if holds.get(when) else []
+
+
+def _far(line: Line, indicator: Indicator) -> bool:
+    last = max((band.lower for band in indicator.bands if band.lower is not None), default=None)
+    return line.unit == "seconds" and line.value is not None and last is not None and line.value > FAR * last
+
+
+def _expired(caveat: Caveat, result: Result) -> bool:
+    metrics = result.metrics
+    times = (metrics.first_utc, metrics.last_utc) if metrics else ()
+    days = [result.today, *(date.fromisoformat(t[:10]) for t in times if t)]
+    return not all(result.scheme.valid_on(day) for day in days)
+
+
+def _probed(caveat: Caveat, result: Result) -> bool:
+    return result.metrics is not None and bool(result.metrics.channels)
+
+
+def _chatted(caveat: Caveat, result: Result) -> bool:
+    return result.metrics is not None and "chat" in result.metrics.channels
+
+
+def _checked(caveat: Caveat, result: Result) -> bool:
+    return any(one.verdict is not None for one in result.requirements)
+
+
+def _decided(caveat: Caveat, result: Result) -> bool:
+    return result.stars is not None and bool(result.occasions)
+
+
+def _differ(caveat: Caveat, result: Result) -> bool:
+    stars = result.stars
+    return stars is not None and stars.decided and stars.stars != stars.other
+
+
+def _gap(caveat: Caveat, result: Result) -> bool:
+    total = result.composite.base.value
+    rule = result.scheme.stars
+    return rule is not None and total is not None and bool(result.occasions) and rule.in_gap(total)
+
+
+def _no_star(caveat: Caveat, result: Result) -> bool:
+    return result.stars is not None and result.stars.decided and result.stars.stars == 0
+
+
+def _likert(caveat: Caveat, result: Result) -> bool:
+    given = result.inputs.occasions if result.inputs else ()
+    return any(isinstance(alpha, str) for occasion in given for alpha in occasion.alpha.values())
+
+
+def _levels(caveat: Caveat, result: Result) -> bool:
+    return result.maturity is not None and bool(result.maturity.items)
+
+
+def _turned(caveat: Caveat, result: Result) -> bool:
+    return caveat.code in defects() and result.readings.turned(defects()[caveat.code])
+
+
+_WHOLE = {
+    "always": lambda caveat, result: True,
+    "expired": _expired,
+    "probes": _probed,
+    "chat": _chatted,
+    "checked": _checked,
+    "result": _decided,
+    "readings_differ": _differ,
+    "gap": _gap,
+    "no_star": _no_star,
+    "likert": _likert,
+    "waived": lambda caveat, result: result.inputs is not None and bool(result.inputs.waived),
+    "unequal": lambda caveat, result: result.unequal,
+    "levels": _levels,
+    "switched": _turned,
+}
 
 
 def show(value: Fraction, unit: str | None) -> str:
     """Returns a value as a person reads it, rounded for display only (X14)."""
-    return f"{float(100 * value):.1f} %" if unit == "share" else f"{float(value):.1f} s"
+    if unit == "share":
+        return f"{float(100 * value):.1f} %"
+    return f"{float(value):.1f} s" if unit == "seconds" else f"{float(value):g}"
 
 
-def warnings(metrics: Metrics, scheme: Scheme, lines: tuple[Line, ...], today: date) -> tuple[Warning_, ...]:
-    """Returns the warnings that apply, in the order of the scheme's file; one for each indicator it is about."""
-    found: list[Warning_] = []
-    indicators = {indicator.id: indicator for _, indicator in scheme.indicators()}
-    for rule in scheme.warnings:
-        for values in _occasions(rule, metrics, scheme, lines, indicators, today):
-            text = Text(
-                zh=rule.zh.format(**{key: value.zh for key, value in values.items()}),
-                en=rule.en.format(**{key: value.en for key, value in values.items()}),
-            )
-            warning = Warning_(code=rule.code, text=text)
-            if warning not in found:
-                found.append(warning)
-    return tuple(found)
+def stars_text(stars: int | None) -> Text:
+    """Returns a certification level in words."""
+    if stars is None:
+        return NO_PASS
+    return PASS if stars == 0 else Text(zh=f"{'一二三四五'[stars - 1]}星级", en=f"{stars} stars")
 
 
 def _same(text: str) -> Text:
     return Text(zh=text, en=text)
 
 
-def _occasions(
-    rule: Rule,
-    metrics: Metrics,
-    scheme: Scheme,
-    lines: tuple[Line, ...],
-    indicators: dict[str, Indicator],
-    today: date,
-) -> Iterator[dict[str, Text]]:
-    """Yields what to fill in, once for each occasion on which ``rule`` applies."""
-    values = _values(metrics, scheme)
-    match rule.when:
-        case "always":
-            yield values
-            return
-        case "expired":
-            days = [today, *(date.fromisoformat(t[:10]) for t in (metrics.first_utc, metrics.last_utc) if t)]
-            if not all(scheme.valid_on(day) for day in days):
-                yield values
-            return
-        case "chat":
-            if "chat" in metrics.channels:
-                yield values
-            return
-    for line in lines:
-        if rule.indicators and line.id not in rule.indicators:
-            continue
-        if _applies(rule, line, indicators[line.id]):
-            yield values | _of(line)
-
-
-def _applies(rule: Rule, line: Line, indicator: Indicator) -> bool:
-    match rule.when:
-        case "measured":
-            return line.status == "measured"
-        case "supported":
-            return line.status == "supported"
-        case "scored":
-            return line.score is not None and not indicator.policy_stated
-        case "banded":
-            return line.band is not None
-        case "on_boundary":
-            return line.value is not None and indicator.on_boundary(line.value)
-        case "far_beyond":
-            last = max((band.lower for band in indicator.bands if band.lower is not None), default=None)
-            return line.value is not None and last is not None and line.value > FAR * last
-    return False
-
-
-def _values(metrics: Metrics, scheme: Scheme) -> dict[str, Text]:
-    voice = metrics.channels.get("voice")
+def _common(result: Result) -> Words:
+    voice = result.metrics.channels.get("voice") if result.metrics else None
     limits = "/".join(f"{limit:g}" for limit in voice.limits_s) if voice else ""
     abandoned = "–" if voice is None or voice.speed_with_abandoned is None else f"{voice.speed_with_abandoned:.1f}"
-    return {
-        "valid_to": _same(scheme.valid_to.isoformat()),
-        "limits": _same(limits or "–"),
-        "with_abandoned": _same(abandoned),
-    }
+    words = _Words(
+        valid_to=_same(result.scheme.valid_to.isoformat() if result.scheme.valid_to else "–"),
+        limits=_same(limits or "–"),
+        with_abandoned=_same(abandoned),
+        plan=_same(str(result.readings["plan.reference"] or "–")),
+        included=Text(zh="计入", en="added") if result.composite.with_boost else Text(zh="不计入", en="not added"),
+    )
+    total = result.composite.base.value
+    if total is not None and result.scheme.stars is not None:
+        words["score"] = _same(f"{float(total):.6g}")
+        words["rounded"] = _same(f"{float(rounded(total, 'half_up')):g}")
+    if result.stars is not None:
+        words["reading"] = _same(result.stars.reading)
+        words["other"] = stars_text(result.stars.other)
+    if result.inputs is not None and result.inputs.waived:
+        waived = [waiver.item for waiver in result.inputs.waived]
+        points = sum((i.weight for _, i in result.scheme.indicators() if i.id in waived), Fraction())
+        words["items"], words["points"] = _same("、".join(waived)), _same(f"{float(points):g}")
+    return words
 
 
-def _of(line: Line) -> dict[str, Text]:
+def _line_words(line: Line) -> Words:
     return {
         "name": line.name,
         "policy": POLICIES[line.policy],
         "value": _same("–" if line.value is None else show(line.value, line.unit)),
         "coefficient": _same("–" if line.coefficient is None else f"{float(line.coefficient):.1f}"),
+        "n": _same("–" if line.n is None else str(line.n)),
     }

@@ -1,0 +1,127 @@
+"""Conversion coefficients (折算系数): the band a value lies in, and the factors beside it, under the readings taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from statistics import mean
+
+from scenarios.model import Text
+from scoring.bands import Band, Unit
+from scoring.defects import Readings
+from scoring.inputs import Given
+from scoring.scheme import Factor, Indicator, Route, load_scheme
+
+LENDER = ("CMM-525-0005", "A.SQ.1")  # whose factors 0006 may borrow (X26)
+BORROWER = "B.CS.1"
+CONTACTS = "manual"  # the route that shoppers' contacts may count for (X12)
+
+
+@dataclass(frozen=True)
+class FactorResult:
+    """One factor: its coefficient (None: nothing given), and what has to be said of it by ``when`` of a caveat."""
+
+    factor: Factor
+    coefficient: Fraction | None = None
+    value: Fraction | None = None
+    said: tuple[tuple[str, dict[str, Text]], ...] = ()
+
+
+def compared(value: Fraction, unit: Unit | None, readings: Readings) -> Fraction:
+    """Returns the value as it is compared: in full, or rounded half up to the decimals that the readings name (X14)."""
+    decimals = readings.number("rounding.decimals")
+    if decimals is None:
+        return value
+    step = Fraction(1, 10 ** int(decimals)) / (100 if unit == "share" else 1)
+    return ((value / step + Fraction(1, 2)).__floor__()) * step
+
+
+def band_of(indicator: Indicator, value: Fraction, readings: Readings) -> Band | None:
+    """Returns the band of a value. Where two bands meet at a written "~", the readings decide (X13)."""
+    value = compared(value, indicator.unit, readings)
+    found = indicator.band(value)
+    if found is not None and found.at_least == value and readings["bands.boundary"] == "upper_inclusive":
+        return next((band for band in indicator.bands if band.below == value), found)
+    return found
+
+
+def coefficient_of(indicator: Indicator, value: Fraction, readings: Readings) -> Fraction | None:
+    """Returns the coefficient of a value, or None where the indicator has no bands."""
+    floor = readings.number("asa.floor_s")
+    if floor is not None and indicator.unit == "seconds" and value > floor:
+        return Fraction()
+    band = band_of(indicator, value, readings)
+    return None if band is None else band.coefficient
+
+
+def possible(indicator: Indicator, interval: tuple[float, float] | None, k: Fraction) -> tuple[Fraction, ...]:
+    """The coefficients that the interval leaves open; only the value's own where there is no interval."""
+    if interval is None:
+        return (k,)
+    return tuple(band.coefficient for band in indicator.bands if band.coefficient == k or band.meets(*interval))
+
+
+def factors_of(indicator: Indicator, readings: Readings) -> tuple[Factor, ...]:
+    """Returns the indicator's factors; 0006 has none of its own and may borrow those of 0005 (X26)."""
+    if indicator.id == BORROWER and readings.flag("coverage.borrow_0005"):
+        return load_scheme(LENDER[0]).indicator(LENDER[1]).factors
+    return indicator.factors
+
+
+def factor_results(
+    indicator: Indicator, given: Given | None, readings: Readings, contacts: dict[str, int] | None = None
+) -> tuple[FactorResult, ...]:
+    """Returns each factor's coefficient from what is given for its routes.
+
+    Args:
+        indicator: whose factors.
+        given: what the inputs say of it.
+        readings: the switches.
+        contacts: completed probes by ISO week, where they count as manual samples (X12).
+    """
+    return tuple(_result(factor, given, readings, contacts or {}) for factor in factors_of(indicator, readings))
+
+
+def _result(factor: Factor, given: Given | None, readings: Readings, contacts: dict[str, int]) -> FactorResult:
+    routes = dict(given.factors.get(factor.id, {})) if given else {}
+    if contacts and any(route.id == CONTACTS for route in factor.routes):
+        own = routes.get(CONTACTS, {})
+        if isinstance(own, dict):
+            routes[CONTACTS] = {
+                week: Fraction(own.get(week, 0)) + contacts.get(week, 0) for week in sorted({*own, *contacts})
+            }
+    found: list[tuple[Fraction, Fraction]] = []
+    said: list[tuple[str, dict[str, Text]]] = []
+    for route in factor.routes:
+        if route.id not in routes:
+            continue
+        entered = routes[route.id]
+        weeks = entered if isinstance(entered, dict) else {}
+        value = _statistic(weeks, readings) if isinstance(entered, dict) else entered
+        coefficient = _route(route, value, readings)
+        found.append((coefficient, value))
+        low = {week: n for week, n in weeks.items() if route.band(n).coefficient < coefficient}
+        said += [("weeks_low", {"week": _same(week[-2:]), "n": _same(f"{float(n):g}")}) for week, n in low.items()]
+        if route.unit == "per_year" and 1 < value < 2:
+            said.append(("frequency_gap", {"frequency": _same(f"{float(value):g}")}))
+    if not found:
+        return FactorResult(factor)
+    if len(found) > 1:
+        said.append(("two_routes", {}))
+    best = min(found) if readings["coverage.combine"] == "min" else max(found)
+    return FactorResult(factor, best[0], best[1], (("survey", {}), *said))
+
+
+def _statistic(weeks: dict[str, Fraction], readings: Readings) -> Fraction:
+    values = list(weeks.values()) or [Fraction()]
+    return min(values) if readings["coverage.week_stat"] == "min" else Fraction(mean(values))
+
+
+def _route(route: Route, value: Fraction, readings: Readings) -> Fraction:
+    if route.unit == "per_year" and 1 < value < 2 and readings["frequency.gap"] == "upper":
+        return route.band(Fraction(2)).coefficient
+    return route.band(compared(value, route.unit, readings)).coefficient
+
+
+def _same(text: str) -> Text:
+    return Text(zh=text, en=text)

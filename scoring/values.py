@@ -1,0 +1,116 @@
+"""The value of an indicator: what the centre's own figures say, what the probes say, and which of them is scored (X11).
+
+A system's figure is a census: it has no sampling interval. A survey's or an observation's figure with its ``n`` has
+one, and so has a probe's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from scoring.defects import Readings
+from scoring.inputs import Given
+from scoring.metrics import Metrics
+from scoring.scheme import Indicator
+from scoring.scorecard import Probed, Status
+from scoring.statistics import Rate
+from scoring.statistics.waits import exact
+
+SAMPLED = ("survey", "observation")
+VARIANTS = {  # the measure that stands for another one when a switch is turned (X15, X16, X17)
+    ("voice.connect_rate", "offered.definition", "human_request"): "voice.connect_rate_end_to_end",
+    ("voice.connect_rate", "offered.definition", "attempt"): "voice.connect_rate_attempts",
+    ("voice.service_level_20", "sl.end", "request"): "voice.service_level_20_request",
+    ("voice.service_level_20", "sl.end", "first_word"): "voice.service_level_20_first_word",
+    ("voice.answer_speed", "asa.end", "first_word"): "voice.answer_speed_first_word",
+}
+ANSWER_SPEED = "voice.answer_speed"
+
+
+@dataclass(frozen=True)
+class Value:
+    """What is known of an indicator's value. ``rate`` is set where it is a share of ``n`` independent cases."""
+
+    status: Status
+    value: Fraction | None = None
+    n: int | None = None
+    interval: tuple[float, float] | None = None
+    rate: Rate | None = None
+    given: Given | None = None
+    probed: Probed | None = None
+    supports: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str | None:
+        """Where what is scored comes from."""
+        if self.status == "measured":
+            return "probe"
+        return self.given.source if self.given else None
+
+
+def value_of(indicator: Indicator, metrics: Metrics | None, given: Given | None, readings: Readings) -> Value:
+    """Returns the value of ``indicator``; a figure of the centre's own is scored unless the readings say otherwise."""
+    probed, rate = _probed(indicator, metrics, readings)
+    supports = _supports(indicator, metrics)
+    own = given.value if given else None
+    if own is not None and probed is not None and probed.interval is not None:
+        low, high = probed.interval
+        probed = probed.model_copy(update={"disagrees": not low <= float(own) <= high})
+    if probed is not None and (own is None or readings["source_of_record"] == "probe") and not _scored(given):
+        return Value("measured", probed.value, probed.n, probed.interval, rate, given, probed, supports)
+    if given is not None:
+        sample, interval = _sample(indicator, given)
+        status: Status = "imported" if own is not None and _imported(given) else "entered"
+        return Value(status, own, given.n, interval, sample, given, probed, supports)
+    return Value("supported" if supports else "missing", supports=supports)
+
+
+def _scored(given: Given | None) -> bool:
+    return given is not None and given.score is not None
+
+
+def _imported(given: Given) -> bool:
+    return given.file is not None or given.source in ("system", "survey", "documents")
+
+
+def _sample(indicator: Indicator, given: Given) -> tuple[Rate | None, tuple[float, float] | None]:
+    """The rate behind a sampled share, and the interval."""
+    interval = None if given.low is None or given.high is None else (float(given.low), float(given.high))
+    if given.value is None or given.n is None or indicator.unit != "share" or given.source not in SAMPLED:
+        return None, interval
+    rate = Rate.of(round(given.value * given.n), given.n)
+    return rate, interval or rate.exact
+
+
+def _probed(indicator: Indicator, metrics: Metrics | None, readings: Readings) -> tuple[Probed | None, Rate | None]:
+    """The probes' exact value, n and 95 % interval: Clopper-Pearson for a rate, BCa and timing error for a mean."""
+    if indicator.metric is None or metrics is None:
+        return None, None
+    id_ = next(
+        (
+            variant
+            for (of, key, choice), variant in VARIANTS.items()
+            if of == indicator.metric and readings[key] == choice
+        ),
+        indicator.metric,
+    )
+    found = metrics.rate_or_wait(id_)
+    if found is None or not found.n:
+        return None, None
+    if isinstance(found, Rate):
+        assert found.value is not None
+        return Probed(metric=id_, value=found.value, n=found.n, interval=found.exact), found
+    assert found.mean is not None
+    widened = 2 * (found.u or 0.0)  # U = 2u: errors of the instants may all lean one way, so n does not shrink them
+    interval = found.interval and (max(0.0, found.interval[0] - widened), found.interval[1] + widened)
+    voice = metrics.channels.get("voice")
+    if id_ == ANSWER_SPEED and readings["asa.numerator"] == "all" and voice and voice.speed_with_abandoned is not None:
+        return Probed(metric=id_, value=exact(voice.speed_with_abandoned), n=found.n, interval=None), None
+    return Probed(metric=id_, value=found.mean, n=found.n, interval=interval or None), None
+
+
+def _supports(indicator: Indicator, metrics: Metrics | None) -> tuple[str, ...]:
+    if metrics is None:
+        return ()
+    return tuple(id_ for id_ in indicator.metrics if (found := metrics.rate_or_wait(id_)) and found.n)
