@@ -345,5 +345,5 @@ def curve_text(channel: ChannelMetrics, lang: Lang) -> list[tuple[str, str]]:
 
 def scheme_text(card: Scorecard, lang: Lang) -> str:
     """Returns the scheme's name and the dates it was in force."""
-    dates = f"{card.valid_from.isoformat()} – {card.valid_to.isoformat()}"
+    dates = f"{card.valid_from.isoformat()} – {card.valid_to.isoformat() if card.valid_to else ''}".rstrip()
     return f"{card.scheme} · {card.title.in_(lang)} · {card.standard} ({label('in_force', lang)} {dates})"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from fractions import Fraction
+from statistics import fmean, pstdev, stdev
 
 from scenarios.model import Text
 from scoring import occasions as rating
@@ -23,8 +24,7 @@ from scoring.metrics import Metrics
 from scoring.points import Points, points_of, policy_of, stated
 from scoring.profile import application_of, characteristics_of
 from scoring.scheme import Dimension, Indicator, Scheme
-from scoring.scorecard import Composite, Line, Part, Rated, Scorecard
-from scoring.statistics.variation import variation
+from scoring.scorecard import Line, Part, Rated, Scorecard
 from scoring.thresholds import RULE, requirement_results, thresholds_of
 from scoring.uncertainty import Known, rated_uncertainty, uncertainty
 from scoring.values import Value, value_of
@@ -40,8 +40,8 @@ BASIS = Text(
 BOTH = Text(
     zh="模拟测试值仅代表抽测时段，为核查证据；有受审核方数据的指标按其数据评分，来源逐项注明（13.2.1，X11）。",
     en=(
-        "Values of simulation testing stand for the sampled hours only and are verification evidence; where the centre's"
-        " own figures are given, those are scored, and each value says where it comes from (13.2.1, X11)."
+        "Values of simulation testing stand for the sampled hours only and are verification evidence; where the"
+        " centre's own figures are given, those are scored, and each value says where it comes from (13.2.1, X11)."
     ),
 )
 
@@ -160,7 +160,7 @@ class _Scored:
         band = None if value.value is None else band_of(indicator, value.value, readings)
         open_ = () if k is None else possible(indicator, value.interval, k)
         months = given.months if given else {}
-        spread = variation(list(months.values()), ddof=int(readings.text("cv.ddof"))) if len(months) >= 3 else None
+        spread = _variation([float(value) for value in months.values()], int(readings.text("cv.ddof")))
         policy = policy_of(indicator, readings)
         moved = readings.flag("special_satisfaction.as_boost") and _may_move(scheme, indicator)
         self.line = Line(
@@ -184,7 +184,7 @@ class _Scored:
             n=value.n,
             interval=value.interval,
             probed=value.probed,
-            variation=None if spread is None else spread.cv,
+            variation=spread,
             band=band.quote if band else None,
             coefficient=k,
             possible=open_,
@@ -198,6 +198,13 @@ class _Scored:
             note=_note(indicator, value),
         )
         self.found = _found(scheme, indicator, factors, points)
+
+
+def _variation(months: list[float], ddof: int) -> float | None:
+    """离散系数 of a monthly series of at least three values (X19)."""
+    if len(months) < 3 or not sum(months):
+        return None
+    return (stdev(months) if ddof else pstdev(months)) / fmean(months)
 
 
 def _may_move(scheme: Scheme, indicator: Indicator) -> bool:

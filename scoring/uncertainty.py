@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from scoring.bands import Band
-from scoring.defects import Readings
 from scoring.certification import score_compared
+from scoring.defects import Readings
+from scoring.levels import Reading
 from scoring.points import policy_of
 from scoring.scheme import Indicator, Scheme
 from scoring.scorecard import Composite, Line, Maturity, Rated, Spread, Uncertainty
@@ -73,7 +74,7 @@ def _values(value: Value, generator: np.random.Generator) -> Array | None:
     """Draws of a value, or None where it has no spread."""
     if value.rate is not None and value.rate.n:
         k, n = value.rate.k, value.rate.n
-        return generator.beta(k + 0.5, n - k + 0.5, DRAWS)
+        return np.asarray(generator.beta(k + 0.5, n - k + 0.5, DRAWS), dtype=np.float64)
     if value.interval is None or value.value is None:
         return None
     centre, (low, high) = float(value.value), value.interval
@@ -172,14 +173,11 @@ def _resampled(groups: Mapping[str, list[float]], generator: np.random.Generator
 
 def _star_chances(scheme: Scheme, scores: Array, level: int, readings: Readings) -> dict[str, float]:
     assert scheme.stars is not None
-    reading = "B" if readings["star.reading"] == "B" else "A"
-    how = readings.text("star.rounding")
+    reading: Reading = "B" if readings["star.reading"] == "B" else "A"
     found: dict[str, float] = {}
-    values, counts = np.unique(scores, return_counts=True)
+    values, counts = np.unique(np.round(scores, 9), return_counts=True)
     for value, count in zip(values, counts, strict=True):
-        score = rounded(
-            Fraction(float(value)), "half_up" if how == "half_up" else "floor" if how == "floor" else "none"
-        )
+        score = score_compared(Fraction(repr(float(value))), readings)
         stars = scheme.stars.stars(score, level, reading)
         key = "none" if stars is None else str(stars)
         found[key] = found.get(key, 0.0) + float(count) / len(scores)

@@ -133,3 +133,34 @@ def design_effect(weights: Sequence[Fraction | float], counts: Sequence[int]) ->
 def effective_n(weights: Sequence[Fraction | float], counts: Sequence[int]) -> int:
     """Returns the size of the plain sample that is as precise, rounded down."""
     return int(sum(counts) / design_effect(weights, counts) + 1e-9)
+
+
+def n_for_mean(sd: float, half_width: float, level: float = LEVEL) -> int:
+    """Returns the n at which the normal interval of a mean reaches no further than ``half_width`` (domain 3.3).
+
+    Args:
+        sd: standard deviation of one value, in the unit of ``half_width``.
+        half_width: how far the interval may reach either way.
+        level: of confidence.
+    """
+    from scipy import stats
+
+    return max(1, math.ceil((float(stats.norm.ppf((1 + level) / 2)) * sd / half_width) ** 2))
+
+
+def half_width_of_mean(sd: float, n: int, level: float = LEVEL) -> float:
+    """Returns how far the normal interval of the mean of ``n`` values reaches either way, in the unit of ``sd``."""
+    from scipy import stats
+
+    return float(stats.norm.ppf((1 + level) / 2)) * sd / math.sqrt(n)
+
+
+def chance_of_share(n: int, p0: Fraction | float, true: Fraction | float) -> float:
+    """Returns the chance that the plain share of ``n`` reaches ``p0`` when the rate is ``true`` (domain 3.1).
+
+    What a band would give if the share were taken for the rate, without an interval.
+    """
+    from scipy import stats
+
+    least = math.ceil(n * (p0 if isinstance(p0, Fraction) else Fraction(repr(p0))))
+    return float(stats.binom.sf(least - 1, n, float(true)))

@@ -3,22 +3,33 @@
 A wait that the shopper ended at its limit is *censored*: it was at least that long. A caller who was dropped or sent to
 a call-back is a *competing* event: that caller will never be answered, so the wait is infinite and stays in the risk
 set to the end. One minus the survival curve is then the share answered within t.
+
+Up to WHOLE values a sample is kept as it is. Beyond, its figures are kept (all computed from all values), not the
+values; the interval of the mean is a closed form instead of resamples, and the curve keeps one step per slot of time.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
+from decimal import Context, Decimal, Inexact, localcontext
 from fractions import Fraction
-from statistics import median
-from typing import Any
+from statistics import NormalDist
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, model_validator
 
-SEED = 1  # of the bootstrap; stored with every interval
+WHOLE = 2000  # values
+SEED = 1  # of the bootstrap; stored with every interval that needed one
 RESAMPLES = 9999
 BATCH = 2_000_000  # numbers held at once: bounds the memory, not the result
+MICRO = 1_000_000  # observations are rounded to microseconds
+SHARP_S = 20.0  # the curve is exact here, however few of its steps are kept: the schemes ask for this share (10.1.2)
+
+Times = npt.NDArray[np.float64]
 
 
 def exact(seconds: float) -> Fraction:
@@ -26,56 +37,90 @@ def exact(seconds: float) -> Fraction:
     return Fraction(repr(float(seconds)))
 
 
-def quantile(times: Sequence[float], share: float) -> float | None:
+def exact_sum(times: npt.ArrayLike) -> Fraction:
+    """Returns the sum of the numbers as they are written, whatever their order.
+
+    A number is k microseconds, as written, if k / 1,000,000 (correctly rounded) is that number and k has at most 15
+    digits: no two decimals so short are the same double. All others are added as decimals.
+    """
+    values = np.asarray(times, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        micros = np.rint(values * MICRO)
+    plain = (np.abs(micros) < 1e15) & (micros / MICRO == values)
+    whole = micros[plain].astype(np.int64)
+    total = (int((whole >> 20).sum()) << 20) + int((whole & 0xFFFFF).sum())  # in halves: neither can overflow
+    with localcontext(Context(prec=1000, traps=[Inexact])):
+        odd = sum(map(Decimal, map(repr, values[~plain].tolist())), Decimal())
+    return Fraction(total, MICRO) + Fraction(odd)
+
+
+def quantile(times: Sequence[float] | Times, share: float) -> float | None:
     """Returns the smallest time that at least ``share`` of ``times`` do not exceed (inverse ECDF), or None if empty."""
-    if not times:
+    if not len(times):
         return None
     return float(np.quantile(np.asarray(times), share, method="inverted_cdf"))
 
 
 class Waits(BaseModel):
-    """Completed times in seconds, sorted; the interval is 95 %, BCa bootstrap of the mean, from ``seed``."""
+    """Completed times in seconds: their figures, exact, and a 95 % interval of the mean.
+
+    ``method`` of the interval: BCa bootstrap from ``seed`` up to WHOLE times, beyond that ABC, which needs no seed.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    times: tuple[float, ...]
+    n: int
+    mean: Fraction | None  # of the values as they are written
+    median: float | None
+    p95: float | None  # one of the observed times
     interval: tuple[float, float] | None  # None: fewer than two different values
-    seed: int = SEED
+    method: Literal["bca", "abc"] = "bca"
+    seed: int | None = SEED
     missing: int = 0  # belong here, but an instant is unknown
     u: float | None = None  # typical standard uncertainty of one time, seconds
+    times: tuple[float, ...]  # sorted; empty if they are more than WHOLE
 
     @classmethod
-    def of(cls, times: Iterable[float], *, missing: int = 0, u: float | None = None, seed: int = SEED) -> Waits:
+    def of(cls, times: npt.ArrayLike, *, missing: int = 0, u: float | None = None, seed: int = SEED) -> Waits:
         """Returns the waits with their interval."""
-        ordered = tuple(sorted(float(time) for time in times))
-        return cls(times=ordered, interval=mean_interval(ordered, seed), seed=seed, missing=int(missing), u=u)
+        ordered = _sorted(times)
+        whole = ordered.size <= WHOLE
+        return cls(
+            **_figures(ordered),
+            interval=mean_interval(ordered, seed) if whole else abc_interval(ordered),
+            method="bca" if whole else "abc",
+            seed=seed if whole else None,
+            missing=int(missing),
+            u=u,
+            times=tuple(ordered.tolist()) if whole else (),
+        )
 
-    @property
-    def n(self) -> int:
-        """How many."""
-        return len(self.times)
-
-    @property
-    def mean(self) -> Fraction | None:
-        """The exact mean of the recorded values."""
-        return sum((exact(time) for time in self.times), Fraction()) / self.n if self.n else None
-
-    @property
-    def median(self) -> float | None:
-        """The median, in seconds."""
-        return float(median(self.times)) if self.n else None
-
-    @property
-    def p95(self) -> float | None:
-        """The 95th percentile, in seconds: one of the observed times."""
-        return quantile(self.times, 0.95)
+    @model_validator(mode="before")
+    @classmethod
+    def _of_format_1(cls, data: Any) -> Any:
+        """Metrics of format 1 held the times alone."""
+        if isinstance(data, dict) and "times" in data and "n" not in data:
+            return data | _figures(_sorted(data["times"]))
+        return data
 
 
-def mean_interval(times: Sequence[float], seed: int = SEED) -> tuple[float, float] | None:
+def _sorted(times: npt.ArrayLike) -> Times:
+    return np.sort(np.asarray(times, dtype=np.float64)) + 0.0  # no -0.0: its place would depend on the order of rows
+
+
+def _figures(ordered: Times) -> dict[str, Any]:
+    n = ordered.size
+    if not n:
+        return {"n": 0, "mean": None, "median": None, "p95": None}
+    middle = (float(ordered[(n - 1) // 2]) + float(ordered[n // 2])) / 2
+    return {"n": n, "mean": exact_sum(ordered) / n, "median": middle, "p95": quantile(ordered, 0.95)}
+
+
+def mean_interval(times: Sequence[float] | Times, seed: int = SEED) -> tuple[float, float] | None:
     """Returns the 95 % BCa bootstrap interval of the mean, or None when there is no spread to resample."""
     from scipy import stats
 
-    if len(set(times)) < 2:
+    if len(np.unique(times)) < 2:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -91,6 +136,24 @@ def mean_interval(times: Sequence[float], seed: int = SEED) -> tuple[float, floa
     return (low, high) if np.isfinite(low) and np.isfinite(high) else None
 
 
+def abc_interval(times: Sequence[float] | Times) -> tuple[float, float] | None:
+    """Returns the 95 % ABC interval of the mean, or None when there is no spread.
+
+    What BCa's resamples tend to (DiCiccio and Efron, 1992): of a mean, bias correction and acceleration are both a sixth
+    of the skewness over the root of n, and the ends lie at mean + se w / (1 - a w)^2 with w = a -+ 1.96.
+    """
+    values = np.asarray(times, dtype=np.float64)
+    if len(values) < 2 or values.min() == values.max():
+        return None
+    mean = values.mean()
+    from_mean = values - mean
+    variance = np.mean(from_mean**2)
+    error = np.sqrt(variance / values.size)
+    a = np.mean(from_mean**3) / (6 * np.sqrt(values.size) * variance**1.5)
+    low, high = (a + z for z in (NormalDist().inv_cdf(0.025), NormalDist().inv_cdf(0.975)))
+    return float(mean + error * low / (1 - a * low) ** 2), float(mean + error * high / (1 - a * high) ** 2)
+
+
 class Step(BaseModel):
     """From ``t`` on, the share ``s`` is still waiting; 95 % between ``low`` and ``high``."""
 
@@ -103,66 +166,101 @@ class Step(BaseModel):
 
 
 class Survival(BaseModel):
-    """Kaplan-Meier curve of the waits, up to ``horizon`` (the largest limit L), in seconds."""
+    """Kaplan-Meier curve of the waits, up to ``horizon`` (the largest limit L), in seconds.
+
+    Up to WHOLE distinct times of an answer, every step is there. Beyond, one step per ``slot_s`` seconds is kept, the
+    last: the curve is exact at every multiple of ``slot_s`` and at SHARP_S, and between them behind by less than a slot.
+    Median and restricted mean are those of the whole curve. The marks of what was cut short are thinned likewise.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     horizon: float
-    steps: tuple[Step, ...]
-    censored: tuple[float, ...]  # LIMIT and INVALID
-    competing: tuple[float, ...]  # DROPPED and CALLBACK: when it happened
     answered: int
+    n_censored: int  # LIMIT and INVALID
+    n_competing: int  # DROPPED and CALLBACK
+    median: float | None  # the smallest t at which no more than half are still waiting; None: the curve stays above
+    rmst: float  # restricted mean: the mean time spent waiting if everyone stops at the horizon (area under the curve)
+    slot_s: float | None = None
+    steps: tuple[Step, ...]
+    censored: tuple[float, ...]
+    competing: tuple[float, ...]  # when it happened
 
     @classmethod
     def of(
-        cls, answered: Sequence[float], censored: Sequence[float], competing: Sequence[float], horizon: float
+        cls, answered: npt.ArrayLike, censored: npt.ArrayLike, competing: npt.ArrayLike, horizon: float
     ) -> Survival:
         """Returns the curve of the times in the queue until an answer, censoring, and competing events."""
-        from scipy import stats
+        from scipy.special import ndtri
 
-        end = max([horizon, *answered, *censored])
-        steps: list[Step] = []
-        if answered:
-            right = [*censored, *[end] * len(competing)]
-            data = stats.CensoredData(uncensored=[*answered], right=right)  # type: ignore[var-annotated]
-            curve: Any = stats.ecdf(data).sf
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", RuntimeWarning)
-                band = curve.confidence_interval(confidence_level=0.95, method="linear")
-            rows = zip(
-                curve.quantiles, curve.probabilities, band.low.probabilities, band.high.probabilities, strict=True
-            )
-            events = set(answered)
-            for t, s, low, high in rows:
-                if t in events:
-                    low, high = (s, s) if np.isnan(low) else (max(low, 0.0), min(high, 1.0))
-                    steps.append(Step(t=float(t), s=float(s), low=float(low), high=float(high)))
+        ends, cut, gone = _sorted(answered), _sorted(censored), _sorted(competing)
+        times, died = np.unique(ends, return_counts=True)
+        waiting = (ends.size - np.searchsorted(ends, times)) + (cut.size - np.searchsorted(cut, times)) + gone.size
+        shares = np.cumprod((waiting - died) / waiting)
+        with np.errstate(divide="ignore", invalid="ignore"):  # Greenwood's variance has no value where the curve ends
+            error = ndtri(0.975) * np.sqrt(shares**2 * np.cumsum(died / (waiting * (waiting - died))))
+        unknown = np.isnan(error)
+        low = np.where(unknown, shares, np.clip(shares - error, 0, 1))
+        high = np.where(unknown, shares, np.clip(shares + error, 0, 1))
+        kept, slot = _last_of_slots(times)
         return cls(
             horizon=horizon,
-            steps=tuple(steps),
-            censored=tuple(sorted(censored)),
-            competing=tuple(sorted(competing)),
-            answered=len(answered),
+            answered=ends.size,
+            n_censored=cut.size,
+            n_competing=gone.size,
+            **_of_curve(times, shares, horizon),
+            slot_s=slot,
+            steps=tuple(
+                Step(t=t, s=s, low=a, high=b)
+                for t, s, a, b in np.column_stack([times, shares, low, high])[kept].tolist()
+            ),
+            censored=_marks(cut),
+            competing=_marks(gone),
         )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_format_1(cls, data: Any) -> Any:
+        """Metrics of format 1 held every step and every mark, and no figure."""
+        if isinstance(data, dict) and "steps" in data and "rmst" not in data:
+            curve = np.array([(step["t"], step["s"]) for step in data["steps"]], dtype=np.float64).reshape(-1, 2)
+            counts = {f"n_{name}": len(data[name]) for name in ("censored", "competing")}
+            return data | counts | _of_curve(curve[:, 0], curve[:, 1], data["horizon"])
+        return data
 
     @property
     def n(self) -> int:
         """How many waits stand behind the curve."""
-        return self.answered + len(self.censored) + len(self.competing)
+        return self.answered + self.n_censored + self.n_competing
 
     def at(self, t: float) -> Step:
         """Returns the curve at ``t``: the share still waiting after t seconds."""
-        before = [step for step in self.steps if step.t <= t]
-        return before[-1] if before else Step(t=0.0, s=1.0, low=1.0, high=1.0)
+        before = bisect_right(self.steps, t, key=lambda step: step.t)
+        return self.steps[before - 1] if before else Step(t=0.0, s=1.0, low=1.0, high=1.0)
 
-    @property
-    def median(self) -> float | None:
-        """The smallest t at which no more than half are still waiting; None if the curve stays above."""
-        return next((step.t for step in self.steps if step.s <= 0.5), None)
 
-    @property
-    def rmst(self) -> float:
-        """Restricted mean: the mean time spent waiting if everyone stops at ``horizon`` (area under the curve)."""
-        edges = [0.0, *[step.t for step in self.steps if step.t < self.horizon], self.horizon]
-        heights = [1.0, *[step.s for step in self.steps if step.t < self.horizon]]
-        return float(sum(s * (b - a) for s, a, b in zip(heights, edges, edges[1:], strict=False)))
+def _of_curve(times: Times, shares: Times, horizon: float) -> dict[str, float | None]:
+    half = np.flatnonzero(shares <= 0.5)
+    inside = times < horizon
+    widths = np.diff([0.0, *times[inside], horizon])
+    area = float(sum((np.append(1.0, shares[inside]) * widths).tolist()))
+    return {"median": float(times[half[0]]) if half.size else None, "rmst": area}
+
+
+def _last_of_slots(times: Times) -> tuple[npt.NDArray[np.intp], float | None]:
+    """Returns which of the sorted ``times`` are the last of their slot, and how long slots are; None: all are kept."""
+    if times.size <= WHOLE:
+        return np.arange(times.size), None
+    lengths = (step * 10**power for power in range(300) for step in (1, 2, 5))  # milliseconds
+    milli = next(length for length in lengths if times[-1] * 1000 / length <= WHOLE)
+    edges = np.union1d(np.arange(int(times[-1] * 1000 / milli) + 2) * milli / 1000, [SHARP_S])
+    slots = np.searchsorted(edges, times)
+    return np.flatnonzero(np.diff(slots, append=len(edges) + 1)), milli / 1000
+
+
+def _marks(times: Times) -> tuple[float, ...]:
+    """Returns the times, if they are too many the last of each slot."""
+    if times.size > WHOLE:
+        times = np.unique(times)
+        times = times[_last_of_slots(times)[0]]
+    return tuple(times.tolist())
