@@ -80,7 +80,7 @@ def _values(value: Value, generator: np.random.Generator) -> Array | None:
     centre, (low, high) = float(value.value), value.interval
     steps = generator.standard_normal(DRAWS)
     width = np.where(steps < 0, centre - low, high - centre) / _Z
-    return np.asarray(np.maximum(centre + steps * width, 0.0))
+    return np.asarray(np.maximum(centre + steps * width, 0.0), dtype=np.float64)
 
 
 def _scores(one: Known, values: Array, readings: Readings) -> Array | None:
@@ -99,7 +99,7 @@ def _scores(one: Known, values: Array, readings: Readings) -> Array | None:
             return np.asarray(100 * np.minimum(1.0, values / float(target)))
         case "pass_fail":
             limit = next(t.at_least for t in one.indicator.thresholds if t.of == "value")
-            return None if limit is None else 100.0 * (values >= float(limit))
+            return None if limit is None else np.where(values >= float(limit), 100.0, 0.0)
         case "d_table" | "value_times_coef" if one.line.score_range is not None and centre:
             low, high = one.line.score_range
             if one.value.interval is None or low == high:

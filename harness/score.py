@@ -1,0 +1,61 @@
+"""Scoring a run, a file of inputs, or both, under any scheme."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from results.run_folder import RunFolder
+from scenarios.errors import InputError
+from scoring.inputs import Entered, load_inputs
+from scoring.metrics import Metrics, compute
+from scoring.observations import NOT_VALID
+from scoring.scheme import Scheme, load_scheme
+from scoring.scorecard import Scorecard
+from scoring.scorer import score
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A scorecard and what it was made of."""
+
+    card: Scorecard
+    scheme: Scheme
+    table: pd.DataFrame | None
+    metrics: Metrics | None
+    entered: Entered | None
+
+
+def score_files(
+    scheme_id: str, run: Path | None = None, inputs: Path | None = None, today: date | None = None
+) -> Scored:
+    """Scores a run's observations, a file of inputs, or both.
+
+    Raises:
+        InputError: there is no such scheme, or the run or the inputs are wrong.
+    """
+    if run is None and inputs is None:
+        raise InputError("there is nothing to score", cure="give --run RUN_DIR, --inputs FILE, or both")
+    scheme = load_scheme(scheme_id)
+    entered = load_inputs(inputs, scheme) if inputs is not None else None
+    table = RunFolder.open(run).read_observations() if run is not None else None
+    metrics = None if table is None else compute(table)
+    contacts = None if table is None else weekly(table)
+    return Scored(score(metrics, scheme, entered, today, contacts), scheme, table, metrics, entered)
+
+
+def weekly(table: pd.DataFrame) -> dict[str, int]:
+    """Returns the completed contacts of a table of observations by ISO week, for example ``2026-W47``."""
+    import pandas as pd
+
+    done = table[~table["outcome"].isin(NOT_VALID) & (table["started_utc"] != "")]
+    if done.empty:
+        return {}
+    calendar = pd.to_datetime(done["started_utc"], utc=True, format="ISO8601").dt.isocalendar()
+    weeks = calendar["year"].astype(str) + "-W" + calendar["week"].astype(str).str.zfill(2)
+    return {str(week): int(n) for week, n in weeks.value_counts().sort_index().items()}
