@@ -112,6 +112,7 @@ def test_ids_are_paths_and_unique_although_a_name_occurs_twice(scheme):
     assert {name for name, times in names.items() if times > 1} == {"技术应用能力"}  # Z04
     twice = {one.id: (one.group, one.weight, one.clauses[0]) for one in found if one.name.zh == "技术应用能力"}
     assert twice == {"D.C.4.1": ("D.C.4", 10, "10.4.1"), "D.C.6.2": ("D.C.6", 5, "10.6.2")}
+    assert len({one.name.en for one in found}) == 51
     assert all(one.id.startswith(f"{one.group or dimension.id}.") for dimension, one in scheme.indicators())
 
 
