@@ -8,6 +8,7 @@ on the loopback), ``audio`` (when the sound of each call was due). Keys are Call
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import heapq
 import itertools
 import json
@@ -34,6 +35,22 @@ def header(name: str, message: str) -> str:
     return re.search(rf"^{name}: ([^\r]*)", message, re.MULTILINE)[1]  # type: ignore[index]
 
 
+SO_ATTACH_FILTER, SO_RCVBUFFORCE = 26, 33
+
+
+def kernel_filter(sip: int, audio: int) -> bytes:
+    """A BPF program that keeps UDP packets of the SIP port and telephone events to the audio port: other calls' packets
+    never reach the process. Offsets count from the IP header, which has no options on the loopback."""
+    code = (
+        (0x30, 0, 0, 9), (0x15, 0, 9, 17),  # UDP
+        (0x28, 0, 0, 20), (0x15, 6, 0, sip),  # its source port
+        (0x28, 0, 0, 22), (0x15, 4, 0, sip), (0x15, 0, 4, audio),  # its destination port
+        (0x30, 0, 0, 29), (0x54, 0, 0, 0x7F), (0x15, 0, 1, 101),  # RTP's payload type, without the marker
+        (0x06, 0, 0, 0xFFFF), (0x06, 0, 0, 0),
+    )  # fmt: skip
+    return b"".join(struct.pack("HBBI", *one) for one in code)
+
+
 class StampingFarEnd:
     def __init__(self, gap: bool) -> None:
         self.gap = gap
@@ -42,6 +59,7 @@ class StampingFarEnd:
         self.rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.rtp.bind(("127.0.0.1", 0))
         self.port = self.sip.getsockname()[1]
+        self.wire = self.listen()  # before anybody is told the port
         self.sent: dict[str, dict[str, float]] = {}
         self.seen: list[tuple[float, str]] = []
         self.audio: dict[str, list[float]] = {}
@@ -116,14 +134,24 @@ class StampingFarEnd:
         self.sip.sendto(data, peer)
         self.sent[header("Call-ID", message)].setdefault(f"{status.split()[0]} {header('CSeq', message)}", at)
 
-    def capture(self) -> None:
-        """Another capture than the one under test: one packet at a time, the stamp from SO_TIMESTAMPNS."""
-        wire = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
-        wire.bind(("lo", 0x0800))
+    def listen(self) -> socket.socket:
+        """Opens another capture than the one under test: one packet at a time, the stamp from SO_TIMESTAMPNS."""
+        wire = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+        kept = kernel_filter(self.port, self.rtp.getsockname()[1])
+        program = ctypes.create_string_buffer(kept, len(kept))
+        wire.setsockopt(
+            socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(kept) // 8, ctypes.addressof(program))
+        )
+        wire.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
         wire.setsockopt(socket.SOL_SOCKET, 35, 1)
+        wire.bind(("lo", 0x0800))
+        return wire
+
+    def capture(self) -> None:
+        """Notes what the other capture saw."""
         audio = self.rtp.getsockname()[1]
         while True:
-            packet, more, _, place = wire.recvmsg(4096, 64)
+            packet, more, _, place = self.wire.recvmsg(4096, 64)
             if place[2] == socket.PACKET_OUTGOING or packet[9] != 17:
                 continue
             offset = time.time() - time.monotonic()
