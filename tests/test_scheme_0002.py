@@ -210,6 +210,8 @@ def test_defects_are_named_once(scheme):
     assert len(set(codes)) == len(codes)
     assert [code for code in codes if code[0] == "Z"] == [f"Z{n:02}" for n in range(1, 9)]
     assert not any(code[0] == "T" for code in codes)
+    period = next(caveat for caveat in scheme.defects if caveat.code == "X06")
+    assert set(period.indicators) == {one.id for _, one in scheme.indicators() if "data" in one.evidence}
 
 
 @pytest.mark.parametrize(
