@@ -94,10 +94,9 @@ def load_inputs(path: str | Path, scheme: Scheme) -> Entered:
     """
     suffix = Path(path).suffix.lower()
     if suffix in WORKBOOKS:
-        from scoring.inputs_workbook import read  # openpyxl takes a third of a second
+        from scoring.inputs_workbook import read  # openpyxl takes a second to import
 
-        inputs, places, sha256 = read(Path(path), scheme)
-        return check(inputs, scheme, places, sha256)
+        return read(Path(path), scheme)
     if suffix in _OTHERS:
         raise InputsError(f"inputs are YAML or an .xlsx workbook, not {suffix}", file=path, cure="save it as .xlsx")
     loaded = load_with_hash(path, Inputs, InputsError)

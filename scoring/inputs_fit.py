@@ -210,7 +210,10 @@ def _entry(path: Path_, given: Given, indicator: Indicator, scheme: Scheme, read
         at, most = (*path, "points", row), rows.get(row)
         if row not in rows:
             yield at, f"{indicator.id}: its score sheet has no row {row}", _near(row, rows)
-        elif most is not None and points > most:
+        elif most is None:
+            cure = f"set its rows' points in readings: dtable.override: {{{indicator.id}: {{{row}: 10}}}}"
+            yield at, f"{row}: the rule does not say of how many points it is (X20)", cure
+        elif points > most:
             yield at, f"{row}: {shown(points)} is more than its {shown(most)} points", f"write 0 to {shown(most)}"
     quantities = [one.quantity.zh for one in indicator.thresholds if one.of == "quantity"]
     for name in given.quantities:

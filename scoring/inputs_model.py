@@ -1,4 +1,4 @@
-"""What a file of inputs may say. Numbers are rationals, exactly as they are written; what is left blank is not there."""
+"""What a file of inputs may say. A number is a rational, exactly as it is written; what is left blank is not there."""
 
 from __future__ import annotations
 
