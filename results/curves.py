@@ -63,13 +63,16 @@ def _draw(plot: go.Figure, channel: str, curve: Survival, lang: Lang) -> None:
         x=times, y=[step.s for step in steps], mode="lines", line={"color": line, "width": 2.2, "shape": "hv"},
         name=f"{title} (n={curve.n})", hovertemplate="%{x:.1f} s: %{y:.1%}<extra></extra>",
     )  # fmt: skip
-    marks = (("censored", curve.censored, "line-ns-open"), ("competing", curve.competing, "x-thin-open"))
-    for name, at, symbol in marks:
+    marks = (
+        ("censored", curve.n_censored, curve.censored, "line-ns-open"),
+        ("competing", curve.n_competing, curve.competing, "x-thin-open"),
+    )
+    for name, n, at, symbol in marks:
         if at:
             shown = [min(t, curve.horizon) for t in at]
             plot.add_scatter(
                 x=shown, y=[curve.at(t).s for t in shown], mode="markers",
                 marker={"symbol": symbol, "size": 10, "color": line, "line": {"width": 2, "color": line}},
-                name=f"{title}: {words.label(name, lang)} ({len(at)})",
+                name=f"{title}: {words.label(name, lang)} ({n})",
                 hovertemplate="%{x:.1f} s<extra>" + words.label(name, lang) + "</extra>",
             )  # fmt: skip

@@ -34,7 +34,7 @@ from scoring.measures import MEASURES
 from scoring.metrics import STAGES, Metrics
 from scoring.scorecard import Scorecard
 from scoring.statistics import Rate, Verdict
-from scoring.statistics.waits import SEED
+from scoring.statistics.waits import SEED, WHOLE
 
 TEMPLATES = Path(__file__).parent / "templates"
 LIMIT_BYTES = 25_000_000
@@ -85,7 +85,7 @@ def write(folder: RunFolder, lang: Lang = "zh") -> Path:
         "flow_losses": _losses(metrics, sessions, lang),
         "rates": _groups(metrics, card, lang, "rate"),
         "waits": _groups(metrics, card, lang, "wait"),
-        "waits_note": words.label("waits_note", lang, seed=SEED),
+        "waits_note": words.label("waits_note", lang, seed=SEED, whole=WHOLE),
         "calibrated": quoted(folder),
         "calibration": {"title": TITLE, "heads": HEADS, "note": NOTES},
         "curve": Markup(curve) if curve else None,  # noqa: S704 - Plotly's own, of numbers and our labels

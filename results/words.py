@@ -176,8 +176,9 @@ LABELS = {
     ),
     "waits": _t("时间（秒）", "Times (seconds)"),
     "waits_note": _t(
-        "均值的95%区间为BCa自助法（种子{seed}）。p95为实测值。",
-        "The mean's 95 % interval is a BCa bootstrap (seed {seed}). p95 is an observed value.",
+        "均值的95%区间为BCa自助法（种子{seed}），超过{whole}个值时为其闭式ABC。p95为实测值。",
+        "The mean's 95 % interval is a BCa bootstrap (seed {seed}), its closed form ABC beyond {whole} values."
+        " p95 is an observed value.",
     ),
     "curve": _t("排队等待", "Waiting in the queue"),
     "curve_note": _t(

@@ -7,19 +7,20 @@ crashes) are in no rate; they stay in the flow table with their reasons.
 from __future__ import annotations
 
 import itertools
-from collections import Counter
-from fractions import Fraction
-from typing import Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal, cast
 
+import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from scoring.measures import MEASURES
-from scoring.observations import NOT_VALID, OFFERED, validate
+from scoring.observations import ALLOWED, NOT_VALID, OFFERED, OUTCOMES, validate
 from scoring.statistics import Rate
-from scoring.statistics.waits import Survival, Waits, exact
+from scoring.statistics.sums import exact_sum
+from scoring.statistics.waits import Survival, Waits
 
-FORMAT = 1
+FORMAT: Literal[2] = 2  # 1 had waits without figures and curves of any length: both are read, and become 2
 SERVICE_LEVEL_S = 20.0  # 10.1.2; a wait of exactly 20 s counts (X17)
 NOT_ENDED = ("BLOCKED", "MISSED", "LOST")
 STAGES = ("planned", "ended", "valid", "asked", "queued", "answered")
@@ -69,7 +70,7 @@ class ChannelMetrics(Frozen):
 class Metrics(Frozen):
     """What a run measured."""
 
-    format: Literal[1] = 1
+    format: Annotated[Literal[2], BeforeValidator(lambda format_: 2 if format_ == 1 else format_)] = FORMAT
     runs: tuple[str, ...]
     first_utc: str
     last_utc: str
@@ -98,142 +99,171 @@ class Metrics(Frozen):
 
 
 def compute(table: pd.DataFrame) -> Metrics:
-    """Returns the metrics of a table of observations.
+    """Returns the metrics of a table of observations; the order of its rows is of no importance.
 
     Raises:
         RunError: the table is not a valid table of observations.
     """
     table = validate(table)
-    started = [text for text in table["started_utc"] if text]
+    words = {name: pd.CategoricalDtype(list(ALLOWED[name])) for name in ("channel", "outcome", "resolution")}
+    table = table.assign(**{name: table[name].astype(dtype) for name, dtype in words.items()})  # numbers, not letters
+    started = table["started_utc"][table["started_utc"] != ""]
+    parts = {name: Sessions.of(table, table["channel"] == name) for name in ("voice", "chat")}
     return Metrics(
-        runs=tuple(sorted(set(table["run"]))),
-        first_utc=min(started, default=""),
-        last_utc=max(started, default=""),
-        channels={
-            channel: _channel(channel, table[table["channel"] == channel])
-            for channel in ("voice", "chat")
-            if (table["channel"] == channel).any()
-        },
+        runs=tuple(sorted(table["run"].unique())),
+        first_utc=started.min() if len(started) else "",
+        last_utc=started.max() if len(started) else "",
+        channels={name: _channel(name, part) for name, part in parts.items() if part.all.any()},
     )
 
 
-def _channel(channel: str, rows: pd.DataFrame) -> ChannelMetrics:
-    valid = rows[~rows["outcome"].isin(NOT_VALID) & rows["certain"]]
-    offered = valid[valid["outcome"].isin(OFFERED)]
-    answered = offered[offered["outcome"] == "ANSWERED"]
-    judged = valid["resolution"] != "unknown"
+@dataclass(frozen=True)
+class Sessions:
+    """The sessions of one channel: the whole table, and which of its rows are what. A million rows are not copied."""
+
+    table: pd.DataFrame
+    all: Mask
+    certain: Mask
+    valid: Mask  # and certain
+    offered: Mask  # of the valid
+    answered: Mask  # of the valid
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, inside: Mask) -> Sessions:
+        """Returns the sessions that are ``inside``."""
+        outcome = table["outcome"]
+        certain = inside & table["certain"]
+        valid = certain & ~outcome.isin(NOT_VALID)
+        offered = valid & outcome.isin(OFFERED)
+        return cls(table, inside, certain, valid, offered, offered & (outcome == "ANSWERED"))
+
+    @property
+    def outcome(self) -> pd.Series:
+        """The outcome of every row."""
+        return self.table["outcome"]
+
+    def known(self, column: str, rows: Mask) -> pd.Series:
+        """Returns the known values of a column among ``rows``."""
+        return self.table[column][rows].dropna()
+
+
+def _channel(channel: str, of: Sessions) -> ChannelMetrics:
+    table, valid, answered = of.table, of.valid, of.answered
+    judged = valid & (table["resolution"] != "unknown")
     rates = {
-        "resolution": Rate.of((valid["resolution"] == "resolved").sum(), judged.sum(), missing=(~judged).sum()),
-        "network_failure": Rate.of((valid["outcome"] == "NET_FAIL").sum(), len(valid)),
+        "resolution": Rate.of(
+            (valid & (table["resolution"] == "resolved")).sum(), judged.sum(), missing=(valid & ~judged).sum()
+        ),
+        "network_failure": Rate.of((valid & (of.outcome == "NET_FAIL")).sum(), valid.sum()),
     }
-    waits = {"setup": _waits(valid, "setup_s", strict=False)}
+    waits = {"setup": _waits(of, valid, "setup_s", strict=False)}
     if channel == "voice":
-        rates |= _voice_rates(valid, offered, answered)
+        rates |= _voice_rates(of)
         waits |= {
-            "answer_speed": _waits(answered, "wait_s", u="wait_u_s"),
-            "answer_speed_request": _waits(answered, "wait_request_s"),
-            "answer_speed_first_word": _waits(answered, "wait_first_word_s"),
-            "handling_time": _waits(answered, "talk_s"),
+            "answer_speed": _waits(of, answered, "wait_s", u="wait_u_s"),
+            "answer_speed_request": _waits(of, answered, "wait_request_s"),
+            "answer_speed_first_word": _waits(of, answered, "wait_first_word_s"),
+            "handling_time": _waits(of, answered, "talk_s"),
         }
     else:
-        rates["handoff_success"] = _handoff(valid)
+        rates["handoff_success"] = _handoff(of)
         waits |= {
-            "first_response": _waits(valid, "first_response_s", strict=False),
-            "reply": _waits(valid, "reply_p50_s", strict=False),
-            "handoff": _waits(answered, "handoff_s"),
+            "first_response": _waits(of, valid, "first_response_s", strict=False),
+            "reply": _waits(of, valid, "reply_p50_s", strict=False),
+            "handoff": _waits(of, answered, "handoff_s"),
         }
     return ChannelMetrics(
-        flow=_flow(rows),
-        outcomes={str(outcome): int(n) for outcome, n in rows["outcome"].value_counts().sort_index().items()},
-        limits_s=tuple(sorted({float(limit) for limit in offered["queue_limit_s"].dropna()})),
+        flow=_flow(of),
+        outcomes={outcome: n for outcome in sorted(OUTCOMES) if (n := int((of.all & (of.outcome == outcome)).sum()))},
+        limits_s=tuple(sorted(of.known("queue_limit_s", of.offered).unique().tolist())),
         rates={id_: rates[name] for id_ in MEASURES if (name := id_.removeprefix(f"{channel}.")) in rates},
         waits={id_: waits[name] for id_ in MEASURES if (name := id_.removeprefix(f"{channel}.")) in waits},
-        survival=_survival(rows[rows["certain"]]),
-        speed_with_abandoned=_with_abandoned(offered, answered),
-        review=int((rows["needs_review"] & ~rows["outcome"].isin(NOT_VALID)).sum()),
+        survival=_survival(of),
+        speed_with_abandoned=_with_abandoned(of),
+        review=int((of.all & table["needs_review"] & ~of.outcome.isin(NOT_VALID)).sum()),
     )
 
 
-def _voice_rates(valid: pd.DataFrame, offered: pd.DataFrame, answered: pd.DataFrame) -> dict[str, Rate]:
-    asked = valid["asked_human"] | valid["outcome"].isin(OFFERED)
-    transfers = answered["transfers"].dropna()
-    judged_facts = answered["facts_right"].sum() + answered["facts_wrong"].sum()
+def _voice_rates(of: Sessions) -> dict[str, Rate]:
+    answered = of.answered.sum()
+    asked = of.valid & (of.table["asked_human"] | of.offered)
+    transfers = of.known("transfers", of.answered)
+    right, wrong, unknown = (of.table[f"facts_{what}"][of.answered].sum() for what in ("right", "wrong", "unknown"))
     return {
-        "connect_rate": Rate.of(len(answered), len(offered)),
-        "connect_rate_end_to_end": Rate.of(len(answered), asked.sum()),
-        "connect_rate_attempts": Rate.of(len(answered), (valid["outcome"] != "IVR_SERVED").sum()),
-        "service_level_20": _within(offered, answered, "wait_s", u="wait_u_s"),
-        "service_level_20_request": _within(offered, answered, "wait_request_s"),
-        "service_level_20_first_word": _within(offered, answered, "wait_first_word_s"),
-        "transfer_rate": Rate.of((transfers > 0).sum(), len(transfers), missing=len(answered) - len(transfers)),
-        "facts_right": Rate.of(answered["facts_right"].sum(), judged_facts, missing=answered["facts_unknown"].sum()),
+        "connect_rate": Rate.of(answered, of.offered.sum()),
+        "connect_rate_end_to_end": Rate.of(answered, asked.sum()),
+        "connect_rate_attempts": Rate.of(answered, (of.valid & (of.outcome != "IVR_SERVED")).sum()),
+        "service_level_20": _within(of, "wait_s", u="wait_u_s"),
+        "service_level_20_request": _within(of, "wait_request_s"),
+        "service_level_20_first_word": _within(of, "wait_first_word_s"),
+        "transfer_rate": Rate.of((transfers > 0).sum(), len(transfers), missing=answered - len(transfers)),
+        "facts_right": Rate.of(right, right + wrong, missing=unknown),
     }
 
 
-def _within(offered: pd.DataFrame, answered: pd.DataFrame, column: str, u: str | None = None) -> Rate:
+def _within(of: Sessions, column: str, u: str | None = None) -> Rate:
     """Answered within 20 s of all offered; an answered call whose wait is unknown is in neither, but is counted."""
-    waits = answered[column]
-    missing = int(waits.isna().sum())
-    near = ((waits - SERVICE_LEVEL_S).abs() <= 2 * answered[u]).sum() if u else 0
-    return Rate.of((waits <= SERVICE_LEVEL_S).sum(), len(offered) - missing, missing=missing, boundary=near)
+    waits = of.table[column][of.answered]
+    missing = waits.isna().sum()
+    near = ((waits - SERVICE_LEVEL_S).abs() <= 2 * of.table[u][of.answered]).sum() if u else 0
+    return Rate.of((waits <= SERVICE_LEVEL_S).sum(), of.offered.sum() - missing, missing=missing, boundary=near)
 
 
-def _handoff(valid: pd.DataFrame) -> Rate:
-    asked = valid[valid["asked_human"] | valid["outcome"].isin(OFFERED)]
-    came = asked[asked["outcome"] == "ANSWERED"]
-    missing = int(came["handoff_s"].isna().sum())
-    return Rate.of((came["handoff_s"] <= came["queue_limit_s"]).sum(), len(asked) - missing, missing=missing)
+def _handoff(of: Sessions) -> Rate:
+    asked = of.valid & (of.table["asked_human"] | of.offered)
+    times, limits = of.table["handoff_s"][of.answered], of.table["queue_limit_s"][of.answered]
+    missing = times.isna().sum()
+    return Rate.of((times <= limits).sum(), asked.sum() - missing, missing=missing)
 
 
-def _waits(rows: pd.DataFrame, column: str, *, u: str | None = None, strict: bool = True) -> Waits:
+def _waits(of: Sessions, rows: Mask, column: str, *, u: str | None = None, strict: bool = True) -> Waits:
     """The known values of a column. With ``strict``, every row should have one and the others count as missing."""
-    times = rows[column].dropna()
-    typical = rows[u].dropna() if u else None
+    times = of.known(column, rows)
+    typical = np.sort(of.known(u, rows)) if u else ()
     return Waits.of(
         times,
-        missing=len(rows) - len(times) if strict else 0,
-        u=float(typical.mean()) if typical is not None and len(typical) else None,
+        missing=int(rows.sum()) - len(times) if strict else 0,
+        u=float(np.mean(typical)) if len(typical) else None,
     )
 
 
-def _with_abandoned(offered: pd.DataFrame, answered: pd.DataFrame) -> float | None:
+def _with_abandoned(of: Sessions) -> float | None:
     """(waits of the answered + time in the queue of LIMIT and DROPPED) / answered (X16)."""
-    waits = answered["wait_s"].dropna()
+    waits = of.known("wait_s", of.answered)
     if waits.empty:
         return None
-    lost = offered[offered["outcome"].isin(["LIMIT", "DROPPED"])]["in_queue_s"].dropna()
-    total = sum((exact(seconds) for seconds in [*waits, *lost]), Fraction())
-    return float(total / len(waits))
+    lost = of.known("in_queue_s", of.offered & of.outcome.isin(["LIMIT", "DROPPED"]))
+    return float((exact_sum(waits) + exact_sum(lost)) / len(waits))
 
 
-def _survival(rows: pd.DataFrame) -> Survival | None:
+def _survival(of: Sessions) -> Survival | None:
     """The waits of every session that reached the queue; our own faults are cut off there, not thrown away."""
-    answered = rows[rows["outcome"] == "ANSWERED"]["wait_s"].dropna()
-    cut = rows[rows["outcome"].isin(["LIMIT", "INVALID", "LOST"]) & rows["wait_s"].isna()]["in_queue_s"].dropna()
-    gone = rows[rows["outcome"].isin(["DROPPED", "CALLBACK"])]["in_queue_s"].fillna(0.0)
+    answered = of.known("wait_s", of.certain & (of.outcome == "ANSWERED"))
+    ours = of.certain & of.outcome.isin(["LIMIT", "INVALID", "LOST"]) & of.table["wait_s"].isna()
+    cut = of.known("in_queue_s", ours)
+    gone = of.table["in_queue_s"][of.certain & of.outcome.isin(["DROPPED", "CALLBACK"])].fillna(0.0)
     if answered.empty and cut.empty and gone.empty:
         return None
-    reached = rows[rows["outcome"].isin(OFFERED) | rows["queued"]]
-    horizon = float(reached["queue_limit_s"].max())
-    return Survival.of(list(answered), list(cut), list(gone), horizon)
+    limits = of.table["queue_limit_s"][of.certain & (of.outcome.isin(OFFERED) | of.table["queued"])]
+    if limits.isna().all():
+        limits = pd.concat([answered, cut, gone])
+    return Survival.of(answered, cut, gone, float(limits.max()))
 
 
-def _flow(rows: pd.DataFrame) -> Flow:
-    ended = ~rows["outcome"].isin(NOT_ENDED)
-    valid = ~rows["outcome"].isin(NOT_VALID)
-    queued = rows["outcome"].isin(OFFERED)
-    asked = (valid & rows["asked_human"]) | queued
-    reached: dict[str, Mask] = {
-        "planned": rows["outcome"] != "",
-        "ended": ended,
-        "valid": valid,
-        "asked": asked,
-        "queued": queued,
-        "answered": rows["outcome"] == "ANSWERED",
+def _flow(of: Sessions) -> Flow:
+    outcome, valid, queued = of.outcome, ~of.outcome.isin(NOT_VALID), of.outcome.isin(OFFERED)
+    reached = {
+        "planned": of.all,
+        "ended": of.all & ~outcome.isin(NOT_ENDED),
+        "valid": of.all & valid,
+        "asked": of.all & ((valid & of.table["asked_human"]) | queued),
+        "queued": of.all & queued,
+        "answered": of.all & (outcome == "ANSWERED"),
     }
     losses: list[Loss] = []
     for before, stage in itertools.pairwise(STAGES):
-        lost = rows[reached[before] & ~reached[stage]]
-        why = Counter(zip(lost["outcome"], lost["reason"], strict=True))
-        losses += [Loss(stage=stage, outcome=outcome, reason=reason, n=n) for (outcome, reason), n in why.most_common()]
+        lost = of.table.loc[reached[before] & ~reached[stage], ["outcome", "reason"]]
+        why = cast("dict[tuple[str, str], int]", lost.groupby(["outcome", "reason"], observed=True).size().to_dict())
+        ordered = sorted(why.items(), key=lambda one: (-one[1], one[0]))
+        losses += [Loss(stage=stage, outcome=outcome, reason=reason, n=n) for (outcome, reason), n in ordered]
     return Flow(counts={stage: int(reached[stage].sum()) for stage in STAGES}, losses=tuple(losses))

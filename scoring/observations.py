@@ -84,19 +84,30 @@ COLUMNS: tuple[Column, ...] = (
 
 def _typed(values: pd.Series[Any], dtype: str) -> pd.Series[Any]:
     """Returns ``values`` as ``dtype``. A missing yes or no is refused: pandas would call it a yes."""
+    import numpy as np
+
     if dtype == "str":
-        return values.fillna("").astype("str")
-    if dtype == "bool" and not values.isin([True, False]).all():
+        if values.dtype == "str" and not values.hasnans:
+            return values
+        return values.astype("object").where(values.notna(), "").astype("str")
+    if dtype == "bool" and values.dtype != "bool" and not values.isin([True, False]).all():
         raise ValueError("neither yes nor no somewhere")
-    return values.astype(cast("Any", dtype))
+    typed = values.astype(cast("Any", dtype))
+    if dtype == "float64" and np.isinf(typed.to_numpy()).any():
+        raise ValueError("infinite somewhere")
+    return typed
 
 
 def validate(table: pd.DataFrame) -> pd.DataFrame:
     """Checks a table of observations and returns it with the documented columns, types and order.
 
+    A column that has its type already is shared with ``table``, not copied; writing to either leaves the other alone.
+
     Raises:
         RunError: a column is missing or unknown, a value is unknown, an attempt occurs twice, or a type is wrong.
     """
+    import pandas as pd
+
     names = [column.name for column in COLUMNS]
     if "certain" not in table and "format" in table and (table["format"] == 1).all():
         table = table.assign(certain=True)
@@ -106,17 +117,17 @@ def validate(table: pd.DataFrame) -> pd.DataFrame:
             f"observations: columns missing {sorted(missing)}, unknown {sorted(extra)}",
             cure="write the table with this version, or convert it",
         )
-    table = table[names].copy()
+    typed = {}
     for column in COLUMNS:
         try:
-            table[column.name] = _typed(table[column.name], column.dtype)
+            typed[column.name] = _typed(table[column.name], column.dtype)
         except (TypeError, ValueError) as error:
             raise RunError(f"observations: column {column.name} is not {column.dtype}: {error}") from error
     for name, allowed in ALLOWED.items():
-        unknown = set(table[name]) - set(allowed)
+        unknown = set(typed[name].unique()) - set(allowed)
         if unknown:
             raise RunError(f"observations: unknown {name} {sorted(unknown)}")
-    twice = table["attempt"][table["attempt"].duplicated()].tolist()
+    twice = typed["attempt"][typed["attempt"].duplicated()].tolist()
     if twice:
         raise RunError(f"observations: attempt occurs twice: {twice[:5]}")
-    return table
+    return pd.DataFrame(typed, index=table.index, copy=False)

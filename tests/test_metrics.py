@@ -1,14 +1,20 @@
 """The formulas of domain 2.3, on small tables whose answers can be counted by hand."""
 
+import json
 import math
+from fractions import Fraction
 
+import numpy as np
 import pytest
 
+from harness.bench.scoring import observations
 from probes.session import Outcome
 from results.observe import table
 from scenarios.errors import RunError
 from scoring.measures import MEASURES
-from scoring.metrics import STAGES, compute
+from scoring.metrics import STAGES, Metrics, compute
+from scoring.observations import NOT_VALID, OFFERED, validate
+from scoring.statistics.waits import WHOLE
 from tests.session_factory import a_run, chat, voice
 
 
@@ -142,3 +148,99 @@ def test_a_table_with_an_unknown_column_is_refused():
     rows["extra"] = 1
     with pytest.raises(RunError, match="unknown"):
         compute(rows)
+
+
+@pytest.mark.parametrize("rows", [table(a_run()), observations(900), observations(9000)], ids=["run", "900", "9000"])
+def test_the_order_of_rows_is_of_no_importance(rows):
+    rows = rows.assign(wait_u_s=rows["wait_u_s"] * np.linspace(1, 2, len(rows)))  # floats, whose sum has an order
+    mixed = rows.sample(frac=1, random_state=4).set_axis([0] * len(rows))  # nor are their labels
+    assert compute(mixed).model_dump_json() == compute(rows).model_dump_json()
+
+
+def test_a_large_table_counted_row_by_row():
+    rows = observations(9000, seed=2)
+    metrics = compute(rows)
+    for channel in ("voice", "chat"):
+        mine = [row for row in rows.to_dict("records") if row["channel"] == channel]
+        valid = [row for row in mine if row["outcome"] not in NOT_VALID and row["certain"]]
+        offered = [row for row in valid if row["outcome"] in OFFERED]
+        answered = [row for row in offered if row["outcome"] == "ANSWERED"]
+        judged = [row["resolution"] for row in valid if row["resolution"] != "unknown"]
+        found = metrics.channels[channel]
+        assert found.flow.counts["planned"] == len(mine)
+        assert sum(loss.n for loss in found.flow.losses) == len(mine) - found.flow.counts["answered"]
+        rate = found.rates[f"{channel}.resolution"]
+        assert (rate.k, rate.n, rate.missing) == (judged.count("resolved"), len(judged), len(valid) - len(judged))
+        for id_, column, among in (
+            ("voice.setup", "setup_s", valid), ("voice.answer_speed", "wait_s", answered),
+            ("voice.handling_time", "talk_s", answered), ("chat.handoff", "handoff_s", answered),
+            ("chat.first_response", "first_response_s", valid),
+        ):  # fmt: skip
+            if id_.startswith(channel):
+                times = [row[column] for row in among if not math.isnan(row[column])]
+                assert metrics.wait(id_).mean == sum(Fraction(repr(time)) for time in times) / len(times)
+                assert metrics.wait(id_).n == len(times)
+        if channel == "voice":
+            waits = [row["wait_s"] for row in answered if not math.isnan(row["wait_s"])]
+            level = found.rates["voice.service_level_20"]
+            assert (level.k, level.missing) == (sum(w <= 20 for w in waits), len(answered) - len(waits))
+            assert level.n == len(offered) - level.missing
+            assert found.rates["voice.connect_rate"].k == len(answered)
+            limit = [row["in_queue_s"] for row in offered if row["outcome"] in ("LIMIT", "DROPPED")]
+            assert found.speed_with_abandoned == pytest.approx((sum(waits) + sum(limit)) / len(waits), abs=1e-9)
+
+
+def test_metrics_of_a_large_table_are_small_and_lose_nothing():
+    metrics = compute(observations(60_000))
+    text = metrics.model_dump_json(indent=2)
+    assert len(text) < 1_000_000
+    assert Metrics.model_validate_json(text) == metrics
+    speed = metrics.wait("voice.answer_speed")
+    assert (speed.method, speed.times) == ("abc", ())
+    assert speed.n > 10 * WHOLE
+
+
+def test_metrics_of_format_1_can_still_be_read():
+    metrics = compute(table(a_run()))
+    old = json.loads(metrics.model_dump_json())
+    old["format"] = 1
+    for channel in old["channels"].values():
+        for waits in channel["waits"].values():
+            for key in ("n", "mean", "median", "p95", "method"):
+                del waits[key]
+        for key in ("n_censored", "n_competing", "median", "rmst", "slot_s"):
+            channel["survival"].pop(key)
+    assert Metrics.model_validate_json(json.dumps(old)) == metrics
+    with pytest.raises(ValueError, match="format"):
+        Metrics.model_validate_json(json.dumps(old | {"format": 3}))
+
+
+def test_a_queue_whose_limit_nobody_wrote_down_ends_with_the_longest_wait():
+    rows = table([voice(1, wait=5.0), voice(2, Outcome.DROPPED, wait=8.0)])
+    rows["queue_limit_s"] = math.nan
+    assert compute(rows).channels["voice"].survival.horizon == 8.0
+
+
+def test_an_infinite_wait_is_refused():
+    rows = table([voice(1, wait=5.0)])
+    rows["wait_s"] = math.inf
+    with pytest.raises(RunError, match="wait_s"):
+        compute(rows)
+
+
+def test_a_validated_table_and_its_source_do_not_change_each_other():
+    rows = table([voice(1, wait=5.0), voice(2, wait=6.0)])
+    valid = validate(rows)
+    valid.loc[0, "wait_s"] = 9.0
+    rows.loc[1, "wait_s"] = 7.0
+    assert rows["wait_s"].tolist() == [5.0, 7.0]
+    assert valid["wait_s"].tolist() == [9.0, 6.0]
+
+
+def test_missing_words_are_empty_ones():
+    rows = table([voice(1), voice(2)])
+    rows["review"] = [None, "x"]
+    rows["reason"] = np.nan
+    valid = validate(rows)
+    assert valid["review"].tolist() == ["", "x"]
+    assert valid["reason"].tolist() == ["", ""]

@@ -13,7 +13,6 @@ from __future__ import annotations
 import warnings
 from bisect import bisect_right
 from collections.abc import Sequence
-from decimal import Context, Decimal, Inexact, localcontext
 from fractions import Fraction
 from statistics import NormalDist
 from typing import Any, Literal
@@ -22,39 +21,18 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from scoring.statistics.sums import Floats, exact, exact_sum
+
 WHOLE = 2000  # values
 SEED = 1  # of the bootstrap; stored with every interval that needed one
 RESAMPLES = 9999
 BATCH = 2_000_000  # numbers held at once: bounds the memory, not the result
-MICRO = 1_000_000  # observations are rounded to microseconds
 SHARP_S = 20.0  # the curve is exact here, however few of its steps are kept: the schemes ask for this share (10.1.2)
 
-Times = npt.NDArray[np.float64]
+__all__ = ["Step", "Survival", "Waits", "abc_interval", "exact", "mean_interval", "quantile"]
 
 
-def exact(seconds: float) -> Fraction:
-    """Returns the number of seconds as it is written, as a rational: 20.1 is 201/10."""
-    return Fraction(repr(float(seconds)))
-
-
-def exact_sum(times: npt.ArrayLike) -> Fraction:
-    """Returns the sum of the numbers as they are written, whatever their order.
-
-    A number is k microseconds, as written, if k / 1,000,000 (correctly rounded) is that number and k has at most 15
-    digits: no two decimals so short are the same double. All others are added as decimals.
-    """
-    values = np.asarray(times, dtype=np.float64)
-    with np.errstate(over="ignore"):
-        micros = np.rint(values * MICRO)
-    plain = (np.abs(micros) < 1e15) & (micros / MICRO == values)
-    whole = micros[plain].astype(np.int64)
-    total = (int((whole >> 20).sum()) << 20) + int((whole & 0xFFFFF).sum())  # in halves: neither can overflow
-    with localcontext(Context(prec=1000, traps=[Inexact])):
-        odd = sum(map(Decimal, map(repr, values[~plain].tolist())), Decimal())
-    return Fraction(total, MICRO) + Fraction(odd)
-
-
-def quantile(times: Sequence[float] | Times, share: float) -> float | None:
+def quantile(times: Sequence[float] | Floats, share: float) -> float | None:
     """Returns the smallest time that at least ``share`` of ``times`` do not exceed (inverse ECDF), or None if empty."""
     if not len(times):
         return None
@@ -104,11 +82,11 @@ class Waits(BaseModel):
         return data
 
 
-def _sorted(times: npt.ArrayLike) -> Times:
+def _sorted(times: npt.ArrayLike) -> Floats:
     return np.sort(np.asarray(times, dtype=np.float64)) + 0.0  # no -0.0: its place would depend on the order of rows
 
 
-def _figures(ordered: Times) -> dict[str, Any]:
+def _figures(ordered: Floats) -> dict[str, Any]:
     n = ordered.size
     if not n:
         return {"n": 0, "mean": None, "median": None, "p95": None}
@@ -116,7 +94,7 @@ def _figures(ordered: Times) -> dict[str, Any]:
     return {"n": n, "mean": exact_sum(ordered) / n, "median": middle, "p95": quantile(ordered, 0.95)}
 
 
-def mean_interval(times: Sequence[float] | Times, seed: int = SEED) -> tuple[float, float] | None:
+def mean_interval(times: Sequence[float] | Floats, seed: int = SEED) -> tuple[float, float] | None:
     """Returns the 95 % BCa bootstrap interval of the mean, or None when there is no spread to resample."""
     from scipy import stats
 
@@ -136,20 +114,21 @@ def mean_interval(times: Sequence[float] | Times, seed: int = SEED) -> tuple[flo
     return (low, high) if np.isfinite(low) and np.isfinite(high) else None
 
 
-def abc_interval(times: Sequence[float] | Times) -> tuple[float, float] | None:
+def abc_interval(times: Sequence[float] | Floats) -> tuple[float, float] | None:
     """Returns the 95 % ABC interval of the mean, or None when there is no spread.
 
-    What BCa's resamples tend to (DiCiccio and Efron, 1992): of a mean, bias correction and acceleration are both a sixth
-    of the skewness over the root of n, and the ends lie at mean + se w / (1 - a w)^2 with w = a -+ 1.96.
+    What BCa's resamples tend to (DiCiccio and Efron, 1992): of a mean, bias correction and acceleration are both a, a
+    sixth of the skewness over the root of n, and the ends lie at mean + se w / (1 - a w)^2 with w = a -+ 1.96.
     """
     values = np.asarray(times, dtype=np.float64)
     if len(values) < 2 or values.min() == values.max():
         return None
     mean = values.mean()
     from_mean = values - mean
-    variance = np.mean(from_mean**2)
+    squares = from_mean * from_mean
+    variance = squares.mean()
     error = np.sqrt(variance / values.size)
-    a = np.mean(from_mean**3) / (6 * np.sqrt(values.size) * variance**1.5)
+    a = (squares * from_mean).mean() / (6 * np.sqrt(values.size) * variance**1.5)
     low, high = (a + z for z in (NormalDist().inv_cdf(0.025), NormalDist().inv_cdf(0.975)))
     return float(mean + error * low / (1 - a * low) ** 2), float(mean + error * high / (1 - a * high) ** 2)
 
@@ -169,7 +148,7 @@ class Survival(BaseModel):
     """Kaplan-Meier curve of the waits, up to ``horizon`` (the largest limit L), in seconds.
 
     Up to WHOLE distinct times of an answer, every step is there. Beyond, one step per ``slot_s`` seconds is kept, the
-    last: the curve is exact at every multiple of ``slot_s`` and at SHARP_S, and between them behind by less than a slot.
+    last: the curve is exact at every multiple of ``slot_s`` and at SHARP_S, between them behind by less than a slot.
     Median and restricted mean are those of the whole curve. The marks of what was cut short are thinned likewise.
     """
 
@@ -187,16 +166,16 @@ class Survival(BaseModel):
     competing: tuple[float, ...]  # when it happened
 
     @classmethod
-    def of(
-        cls, answered: npt.ArrayLike, censored: npt.ArrayLike, competing: npt.ArrayLike, horizon: float
-    ) -> Survival:
+    def of(cls, answered: npt.ArrayLike, censored: npt.ArrayLike, competing: npt.ArrayLike, horizon: float) -> Survival:
         """Returns the curve of the times in the queue until an answer, censoring, and competing events."""
         from scipy.special import ndtri
 
         ends, cut, gone = _sorted(answered), _sorted(censored), _sorted(competing)
         times, died = np.unique(ends, return_counts=True)
         waiting = (ends.size - np.searchsorted(ends, times)) + (cut.size - np.searchsorted(cut, times)) + gone.size
-        shares = np.cumprod((waiting - died) / waiting)
+        shares: Floats = np.cumprod((waiting - died) / waiting, dtype=np.float64)
+        if not cut.size + gone.size:  # the plain share, without the rounding of a product
+            shares = 1 - np.cumsum(died) / ends.size
         with np.errstate(divide="ignore", invalid="ignore"):  # Greenwood's variance has no value where the curve ends
             error = ndtri(0.975) * np.sqrt(shares**2 * np.cumsum(died / (waiting * (waiting - died))))
         unknown = np.isnan(error)
@@ -239,7 +218,7 @@ class Survival(BaseModel):
         return self.steps[before - 1] if before else Step(t=0.0, s=1.0, low=1.0, high=1.0)
 
 
-def _of_curve(times: Times, shares: Times, horizon: float) -> dict[str, float | None]:
+def _of_curve(times: Floats, shares: Floats, horizon: float) -> dict[str, float | None]:
     half = np.flatnonzero(shares <= 0.5)
     inside = times < horizon
     widths = np.diff([0.0, *times[inside], horizon])
@@ -247,7 +226,7 @@ def _of_curve(times: Times, shares: Times, horizon: float) -> dict[str, float | 
     return {"median": float(times[half[0]]) if half.size else None, "rmst": area}
 
 
-def _last_of_slots(times: Times) -> tuple[npt.NDArray[np.intp], float | None]:
+def _last_of_slots(times: Floats) -> tuple[npt.NDArray[np.intp], float | None]:
     """Returns which of the sorted ``times`` are the last of their slot, and how long slots are; None: all are kept."""
     if times.size <= WHOLE:
         return np.arange(times.size), None
@@ -258,7 +237,7 @@ def _last_of_slots(times: Times) -> tuple[npt.NDArray[np.intp], float | None]:
     return np.flatnonzero(np.diff(slots, append=len(edges) + 1)), milli / 1000
 
 
-def _marks(times: Times) -> tuple[float, ...]:
+def _marks(times: Floats) -> tuple[float, ...]:
     """Returns the times, if they are too many the last of each slot."""
     if times.size > WHOLE:
         times = np.unique(times)
