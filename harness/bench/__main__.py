@@ -22,7 +22,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from harness import calibration
-from harness.bench import capacity
+from harness.bench import capacity, scoring
 from harness.bench.chat import measure_chat
 from harness.bench.dispatch import claim_to_dial, measure_dispatch
 from harness.bench.hearing import measure_hearing
@@ -104,6 +104,8 @@ def main() -> None:
         spinner.update(task, description="ledgers of 1,000 to 100,000 attempts …")
         ledgers = measure_ledgers()
         dispatch = measure_dispatch()
+        spinner.update(task, description="scoring 1,000,000 observations …")
+        scored = scoring.measure_scoring()
     right = sum(pair.outcome == pair.session.outcome for pair in pairs)
     voice = [pair for pair in pairs if pair.session.attempt.channel == "voice"]
     errors = calibration.instant_errors(voice)
@@ -145,6 +147,8 @@ def main() -> None:
     console.print(capacity.table(held))
     console.print(capacity.summary(held))
     console.print(_growth(planning, ledgers))
+    console.print(scoring.table(scored))
+    console.print(scoring.summary(scored))
 
 
 def _growth(planning: dict[str, float], ledgers: dict[tuple[str, int], dict[str, float]]) -> Table:
