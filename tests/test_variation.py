@@ -66,6 +66,14 @@ def test_vangel_holds_the_sample_and_narrows(cv, n):
     assert vangel(cv, 4 * n)[1] - vangel(cv, 4 * n)[0] < high - low
 
 
+def test_vangel_by_hand():
+    """Five values, 0.3: chi-square of 4 at 97.5 and 2.5 % is 11.1433 and 0.4844; McKay's own upper end is 1.50."""
+    low = 0.3 / math.sqrt((13.1433 / 5 - 1) * 0.09 + 11.1433 / 4)
+    high = 0.3 / math.sqrt((2.4844 / 5 - 1) * 0.09 + 0.4844 / 4)
+    assert (low, high) == pytest.approx((0.1752, 1.0895), abs=5e-4)
+    assert vangel(0.3, 5) == pytest.approx((low, high), abs=5e-4)
+
+
 def test_values_that_exclude_no_variation():
     assert vangel(2.0, 3)[1] == math.inf
 

@@ -1,4 +1,7 @@
-"""What may be concluded from counts and times: rates, waits, power. scipy and statsmodels do the mathematics."""
+"""What may be concluded from counts, times and ratings, before, during and after they are taken.
+
+scipy and statsmodels do the mathematics where they have it.
+"""
 
 from scoring.statistics.rates import ALPHA, LEVEL, Rate, Verdict, bounds, smallest_n, three_way
 
