@@ -23,11 +23,11 @@ def card(scheme, metrics=None, today=TODAY, **blocks):
 
 def contract(scheme, **more):
     """The same as other programs read it, through JSON."""
-    return json.loads(text(scheme, **more))
+    return json.loads(as_text(card(scheme, **more)))
 
 
-def text(scheme, **more):
-    return json.dumps(as_contract(card(scheme, **more)), ensure_ascii=False)
+def as_text(card):
+    return json.dumps(as_contract(card), ensure_ascii=False)
 
 
 def indicator(found, id_):

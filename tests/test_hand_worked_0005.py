@@ -220,6 +220,23 @@ def test_three_says_what_is_known_of_each():
     assert {one["weight"] for one in found["indicators"] if one["id"].startswith("A.SM")} == {5}
 
 
+@pytest.mark.parametrize(
+    ("factors", "low", "high"),
+    [
+        ({}, 0, 90),  # 100 x 0.9 x [0, 1] x [0, 1]
+        ({"frequency": {"surveys": 1}}, 0, 81),  # 100 x 0.9 x [0, 1] x 0.9
+        ({"coverage": {"system": "0.15", "manual": 0}}, 0, 72),  # 100 x 0.9 x 0.8 x [0, 1]
+        ({"frequency": {"surveys": "0.5"}}, 0, 0),  # a factor of 0 wipes it out, whatever the other is
+    ],
+)
+def test_three_multiplied_with_factors_missing(factors, low, high):
+    given = {"A.SQ.1": {"value": "0.9", "source": "survey", "factors": factors}}
+    found = contract(ID, indicators=given, readings=MULTIPLY)
+    assert [indicator(found, "A.SQ.1")[key] for key in ("low", "high")] == [low, high]
+    # all the other weights are open: 163 - 20
+    assert [found["composite"][key] for key in ("low", "high")] == [low * 0.2, number(143 + Fraction(high, 5))]
+
+
 def test_three_with_the_boost_left_out():
     found = contract(ID, **THREE, readings={"composite.include_boost": "no"})["composite"]
     assert (found["low"], found["high"]) == (number("43.7"), number("4061/30"))  # 45.2 - 1.5; 2278/15 - 16.5

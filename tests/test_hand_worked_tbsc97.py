@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import pytest
 
+from scenarios.errors import InputsError
 from tests.scored_inputs import contract, indicator, number
 
 ID = "CTS-TBSC97-2026"
@@ -111,9 +112,10 @@ def test_two_without_waivers():
     assert found["composite"]["literal"] is None
 
 
-def test_two_a_waived_item_counts_in_no_occasion():
-    alpha = {**TWO_ALPHA, "C.5.2": "0.5", "C.1.3": "0"}  # somebody rated it before it was waived
-    assert contract(ID, **two(alpha, waived=WAIVED))["composite"]["literal"] == number("1466/17")
+def test_two_an_item_is_rated_or_waived():
+    alpha = {**TWO_ALPHA, "C.5.2": "0.5", "C.1.3": "0"}
+    with pytest.raises(InputsError, match=r"C\.1\.3"):
+        contract(ID, **two(alpha, waived=WAIVED))
 
 
 # Case 3: 89.5, between 80—89 and 90—94, under every switch; maturity 五级.
