@@ -16,10 +16,11 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from harness.commands import authorise, campaign, evidence, speak
+from harness.commands import authorise, campaign, evidence, score, speak
 from harness.commands import plan as plan_commands
 from harness.commands.calibrate import calibrate
 from harness.commands.doctor import doctor
+from harness.commands.explain import explain
 from harness.commands.learn import learn
 from harness.commands.rehear import rehear
 from scenarios.errors import InputError, ShopperError
@@ -33,10 +34,12 @@ app.add_typer(plan_commands.app, name="plan")
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(speak.app, name="speak")
+app.add_typer(score.app, name="score")
 app.command("stop")(campaign.stop_everything)
 app.command()(doctor)
 app.command("learn")(learn)
 app.command("rehear")(rehear)
+app.command("explain")(explain)
 app.command("calibrate")(calibrate)
 
 LangOption = Annotated[str, typer.Option("--lang", help="zh or en: language of what is printed", metavar="zh|en")]
@@ -84,6 +87,7 @@ def probe(
 ) -> None:
     """Carry out a plan: calls and chats, scores and a report."""
     from harness import run, signals
+    from harness.conclusion import document
     from results import summary
     from results.certificate import quoted
 
@@ -101,25 +105,8 @@ def probe(
         console.print(f"未测得 / not measured: {sentence}", style="red", markup=False, soft_wrap=True)
     console.print(f"报告 / report: {done.report}", soft_wrap=True, markup=False)
     if as_json:
-        print(json.dumps(_document(done), ensure_ascii=False))  # noqa: T201 - stdout is the interface
+        print(json.dumps(document(done), ensure_ascii=False))  # noqa: T201 - stdout is the interface
     raise typer.Exit(done.exit_code)
-
-
-def _document(done: object) -> dict[str, object]:
-    from harness.conclusion import Finished
-
-    assert isinstance(done, Finished)
-    return {
-        "format": 1,
-        "run": done.folder.id,
-        "folder": str(done.folder.path),
-        "report": str(done.report),
-        "outcomes": {session.attempt.id: session.outcome for session in done.sessions},
-        "metrics": done.metrics.model_dump(mode="json"),
-        "scorecard": done.scorecard.model_dump(mode="json"),
-        "not_measured": done.shortfalls,
-        "exit_code": done.exit_code,
-    }
 
 
 @app.command()
@@ -173,23 +160,6 @@ def lint(
 
 
 RunArgument = Annotated[Path, typer.Argument(help="a run's folder, runs/<id>")]
-
-
-@app.command()
-def score(run: RunArgument, lang: LangOption = "zh", as_json: JsonOption = False) -> None:
-    """Score a run again from its sessions, and print it."""
-    from harness.conclusion import conclude
-    from results import summary
-    from results.certificate import quoted
-    from results.run_folder import RunFolder
-
-    folder = RunFolder.open(run)
-    done = conclude(folder, list(folder.measured()), _lang(lang))
-    console = Console(stderr=as_json)
-    summary.render(console, done.metrics, done.scorecard, _lang(lang), calibrated=quoted(folder))
-    if as_json:
-        typer.echo(json.dumps(_document(done), ensure_ascii=False))
-    raise typer.Exit(done.exit_code)
 
 
 @app.command()

@@ -32,6 +32,21 @@ class Finished:
     shortfalls: list[str]
 
 
+def document(done: Finished) -> dict[str, object]:
+    """Returns what came of a run as plain data, for ``--json`` (docs/json.md)."""
+    return {
+        "format": 1,
+        "run": done.folder.id,
+        "folder": str(done.folder.path),
+        "report": str(done.report),
+        "outcomes": {session.attempt.id: session.outcome for session in done.sessions},
+        "metrics": done.metrics.model_dump(mode="json"),
+        "scorecard": done.scorecard.model_dump(mode="json"),
+        "not_measured": done.shortfalls,
+        "exit_code": done.exit_code,
+    }
+
+
 def conclude(folder: RunFolder, sessions: Sequence[Session], lang: Lang, today: date | None = None) -> Finished:
     """Computes everything that follows from the sessions and writes it into the run's folder."""
     observations = table(sessions)

@@ -78,7 +78,7 @@ def explain(card: Scorecard, scheme: Scheme, indicator: str, table: pd.DataFrame
     id_ = line.probed.metric if line.probed else one.metric or (line.supports[0] if line.supports else None)
     measure = MEASURES[id_] if id_ is not None else None
     entered, left_out = _sessions(table, measure) if table is not None and measure is not None else ((), ())
-    warnings = tuple((w.code, w.text) for w in card.warnings if w.code in line.warnings)
+    warnings = tuple((w.code, w.text) for w in card.warnings if indicator in w.indicators)
     return Explanation(card.scheme, line, one, measure, entered, left_out, warnings)
 
 

@@ -41,7 +41,8 @@ def band_of(indicator: Indicator, value: Fraction, readings: Readings) -> Band |
     value = compared(value, indicator.unit, readings)
     found = indicator.band(value)
     if found is not None and found.at_least == value and readings["bands.boundary"] == "upper_inclusive":
-        return next((band for band in indicator.bands if band.below == value), found)
+        shared = (band for band in indicator.bands if band.below == value and band.lower is not None)  # 低于 is plain
+        return next(shared, found)
     return found
 
 

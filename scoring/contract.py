@@ -83,7 +83,10 @@ def as_contract(card: Scorecard) -> dict[str, Any]:
             "max": _number(card.maturity.full),
             "possible": list(card.maturity.possible),
         },
-        "warnings": [{"code": one.code, "text": one.text.zh, "en": one.text.en} for one in card.warnings],
+        "warnings": [
+            {"code": one.code, "text": one.text.zh, "en": one.text.en, "indicators": list(one.indicators)}
+            for one in card.warnings
+        ],
     }
 
 

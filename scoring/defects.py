@@ -67,6 +67,8 @@ class Switch(Strict):
                 return given
             case "table":
                 raise ValueError(f"{self.key} is a mapping, not {given}")
+            case "text" if isinstance(given, (dict, list)):
+                raise ValueError(f"{self.key} is a text, not {given}")
         return None if given is None else str(given)
 
 
@@ -146,4 +148,8 @@ class Readings:
 
     def turned(self, defect: Defect) -> bool:
         """Whether one of the defect's switches is not at its default."""
-        return any(s.key in self.given and self.given[s.key] != Readings()[s.key] for s in defect.switches)
+        return any(self.turned_key(switch.key) for switch in defect.switches)
+
+    def turned_key(self, key: str) -> bool:
+        """Whether a switch is not at its default."""
+        return key in self.given and self.given[key] != Readings()[key]

@@ -158,17 +158,27 @@ def _sheet(
         high += row * (Fraction(min(1.0, value.interval[1])) - value.value)
     nothing = all(part.got is None for part in parts)
     both = _product(value, factors)
-    if both is not None and readings["satisfaction.mode"] == "multiplicative":
-        other = known * scale if not gaps else None
-        low_, high_ = both, both
-        if value.interval is not None and value.value:
-            k = both / value.value
-            low_, high_ = k * Fraction(max(0.0, value.interval[0])), k * Fraction(min(1.0, value.interval[1]))
-        return Points(both, low_, high_, parts, other)
+    if factors and readings["satisfaction.mode"] == "multiplicative":
+        return _multiplied(value, factors, parts, known * scale if not gaps else None)
     if nothing:
         return Points(parts=parts)
     score = None if gaps else known * scale
     return Points(score, low * scale, high * scale, parts, both if score is not None else None, scaled)
+
+
+def _multiplied(
+    value: Value, factors: Sequence[FactorResult], parts: tuple[Part, ...], other: Fraction | None
+) -> Points:
+    """100 x value x every coefficient; a coefficient that is not known may be anything from 0 to 1."""
+    k = Fraction(math.prod(result.coefficient for result in factors if result.coefficient is not None))
+    whole = all(result.coefficient is not None for result in factors)
+    if value.value is None:
+        return Points(None, Fraction(), FULL * k, parts, None)
+    low, high = value.interval or (value.value, value.value)
+    ends = FULL * k * max(Fraction(), Fraction(low)), FULL * k * min(Fraction(1), Fraction(high))
+    if not whole:
+        return Points(None, Fraction(), ends[1], parts, None)
+    return Points(FULL * k * value.value, *ends, parts, other)
 
 
 def _product(value: Value, factors: Sequence[FactorResult]) -> Fraction | None:

@@ -271,10 +271,11 @@ class ApplicationRow(Frozen):
 
 
 class Warning_(Frozen):  # noqa: N801 - Warning is a builtin
-    """A defect of the rule that touches this result."""
+    """A defect of the rule that touches this result; ``indicators`` are those it is about, none if the whole."""
 
     code: str
     text: Text
+    indicators: tuple[str, ...] = ()
 
 
 class Scorecard(Frozen):

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from fractions import Fraction
-from statistics import fmean, pstdev, stdev
 
 from scenarios.model import Text
 from scoring import occasions as rating
@@ -25,10 +24,11 @@ from scoring.points import Points, points_of, policy_of, stated
 from scoring.profile import application_of, characteristics_of
 from scoring.scheme import Dimension, Indicator, Scheme
 from scoring.scorecard import Line, Part, Rated, Scorecard
+from scoring.statistics.variation import Variation
 from scoring.thresholds import RULE, requirement_results, thresholds_of
 from scoring.uncertainty import Known, rated_uncertainty, uncertainty
 from scoring.values import Value, value_of
-from scoring.warn import Result, Said, warnings
+from scoring.warn import Result, Said, codes_of, in_force_to, warnings
 
 BASIS = Text(
     zh="本表各值来自模拟测试，仅代表抽测时段，为核查证据；定量评价以受审核方系统数据为准（13.2.1，X11）。",
@@ -103,7 +103,8 @@ def score(
         maturity=maturity,
         stars=stars,
     )
-    found, codes = warnings(result)
+    found = warnings(result)
+    codes = codes_of(found)
     lines = tuple(one.line.model_copy(update={"warnings": codes.get(one.line.id, ())}) for one in said)
     return Scorecard(
         scheme=scheme.id,
@@ -111,7 +112,7 @@ def score(
         title=scheme.title,
         edition=scheme.edition,
         valid_from=scheme.valid_from,
-        valid_to=scheme.valid_to,
+        valid_to=in_force_to(scheme, readings),
         today=today,
         basis=BASIS if entered is None else BOTH,
         decision_rule=RULE,
@@ -202,9 +203,7 @@ class _Scored:
 
 def _variation(months: list[float], ddof: int) -> float | None:
     """离散系数 of a monthly series of at least three values (X19)."""
-    if len(months) < 3 or not sum(months):
-        return None
-    return (stdev(months) if ddof else pstdev(months)) / fmean(months)
+    return Variation.of(months, ddof).value if len(months) >= 3 and any(months) else None
 
 
 def _may_move(scheme: Scheme, indicator: Indicator) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 
-from scenarios.model import Text
+from scenarios.errors import InputsError
+from scenarios.model import Lang, Text
 from scoring.defects import Readings, defects
 from scoring.inputs import Inputs
 from scoring.levels import rounded
@@ -25,7 +27,10 @@ POLICIES = {
     "points_times_alpha": Text(zh="分值×α", en="points x alpha"),
     "manual": Text(zh="人工评分", en="scored by a person"),
 }
-BLANK = Text(zh="–", en="–")
+_LANGS: tuple[Lang, Lang] = ("zh", "en")
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_OWN_WORDS = {"T01", "X02", "X09"}  # their placeholders already say which reading was taken
+_REFERENCES = {"X41", "X42"}
 NO_PASS, PASS = Text(zh="不通过", en="not passed"), Text(zh="通过（无星级）", en="passed, no star")
 
 Words = dict[str, Text]
@@ -58,39 +63,48 @@ class Result:
     stars: Stars | None = None
 
 
-def warnings(result: Result) -> tuple[tuple[Warning_, ...], dict[str, tuple[str, ...]]]:
-    """Returns the warnings that apply, in the order of the scheme's file, and the codes of each indicator."""
-    found: list[Warning_] = []
-    codes: dict[str, list[str]] = {}
+def warnings(result: Result) -> tuple[Warning_, ...]:
+    """Returns the warnings that apply, in the order of the scheme's file, each with the indicators it is about."""
+    about: dict[tuple[str, str, str], list[str]] = {}
     for caveat in result.scheme.defects:
+        if caveat.code in _REFERENCES and not result.readings.flag("references.check"):
+            continue
         for words, ids in _occasions(caveat, result):
-            text = _text(caveat, words)
-            warning = Warning_(code=caveat.code, text=text)
-            if warning not in found:
-                found.append(warning)
-            for id_ in ids:
-                if caveat.code not in codes.setdefault(id_, []):
-                    codes[id_].append(caveat.code)
-    return tuple(found), {id_: tuple(listed) for id_, listed in codes.items()}
-
-
-def _text(caveat: Caveat, words: Words) -> Text:
-    if caveat.zh is not None:
-        zh, en = caveat.zh, caveat.en or caveat.zh
-    else:
-        warning = defects()[caveat.code].warning
-        zh, en = warning.zh, warning.en
-    return Text(
-        zh=zh.format_map({key: word.zh for key, word in words.items()}),
-        en=en.format_map({key: word.en for key, word in words.items()}),
+            text = _text(caveat, words, result.readings)
+            listed = about.setdefault((caveat.code, text.zh, text.en), [])
+            listed += [id_ for id_ in ids if id_ not in listed]
+    return tuple(
+        Warning_(code=code, text=Text(zh=zh, en=en), indicators=tuple(ids)) for (code, zh, en), ids in about.items()
     )
 
 
-class _Words(dict[str, Text]):
-    """Words by placeholder; a dash for one that nothing fills."""
+def codes_of(found: Sequence[Warning_]) -> dict[str, tuple[str, ...]]:
+    """Returns the codes that touch each indicator."""
+    codes: dict[str, dict[str, None]] = {}
+    for warning in found:
+        for id_ in warning.indicators:
+            codes.setdefault(id_, {})[warning.code] = None
+    return {id_: tuple(listed) for id_, listed in codes.items()}
 
-    def __missing__(self, key: str) -> Text:
-        return BLANK
+
+def _text(caveat: Caveat, words: Words, readings: Readings) -> Text:
+    """The warning with its placeholders filled; where a switch was turned it says so, for it tells the default one."""
+    defect = defects().get(caveat.code)
+    own = None if caveat.zh is None else Text(zh=caveat.zh, en=caveat.en or caveat.zh)
+    warning = own or defects()[caveat.code].warning
+    zh, en = (_fill(warning.in_(lang), {key: word.in_(lang) for key, word in words.items()}) for lang in _LANGS)
+    turned = [] if defect is None else [s.key for s in defect.switches if readings.turned_key(s.key)]
+    if turned and caveat.code not in _OWN_WORDS:
+        how = "；".join(f"{key}={readings[key]}" for key in turned)
+        zh, en = (
+            f"{zh}（读法已改：{how}；上文为默认读法）",
+            f"{en} (reading changed: {how}; the above is the default one)",
+        )
+    return Text(zh=zh, en=en)
+
+
+def _fill(template: str, words: Mapping[str, str]) -> str:
+    return _PLACEHOLDER.sub(lambda found: words.get(found[1], "–"), template)
 
 
 def _occasions(caveat: Caveat, result: Result) -> Iterator[tuple[Words, tuple[str, ...]]]:
@@ -108,11 +122,11 @@ def _occasions(caveat: Caveat, result: Result) -> Iterator[tuple[Words, tuple[st
             table = Text(
                 zh="、".join(dict.fromkeys(n.zh for n in names)), en=", ".join(dict.fromkeys(n.en for n in names))
             )
-            yield _Words({**common, "table": table, "name": table}), tuple(said.line.id for said in missing)
+            yield {**common, "table": table, "name": table}, tuple(said.line.id for said in missing)
         return
     for said in about:
         for words in _of_line(caveat.when, said):
-            yield _Words({**common, **_line_words(said.line), **words}), (said.line.id,)
+            yield {**common, **_line_words(said.line), **words}, (said.line.id,)
 
 
 def _of_line(when: str, said: Said) -> Sequence[Words]:
@@ -144,7 +158,23 @@ def _expired(caveat: Caveat, result: Result) -> bool:
     metrics = result.metrics
     times = (metrics.first_utc, metrics.last_utc) if metrics else ()
     days = [result.today, *(date.fromisoformat(t[:10]) for t in times if t)]
-    return not all(result.scheme.valid_on(day) for day in days)
+    end = in_force_to(result.scheme, result.readings)
+    return not all(result.scheme.valid_from <= day and (end is None or day <= end) for day in days)
+
+
+def in_force_to(scheme: Scheme, readings: Readings) -> date | None:
+    """Returns the last day of the rule's validity, as the rule says or as the readings prolong it (X01).
+
+    Raises:
+        InputsError: the readings give no date.
+    """
+    given = readings["rules.valid_to"]
+    if given is None:
+        return scheme.valid_to
+    try:
+        return date.fromisoformat(str(given))
+    except ValueError as error:
+        raise InputsError(f"readings: rules.valid_to is {given}, not a date", cure="write 2027-05-20") from error
 
 
 def _probed(caveat: Caveat, result: Result) -> bool:
@@ -231,13 +261,14 @@ def _common(result: Result) -> Words:
     voice = result.metrics.channels.get("voice") if result.metrics else None
     limits = "/".join(f"{limit:g}" for limit in voice.limits_s) if voice else ""
     abandoned = "–" if voice is None or voice.speed_with_abandoned is None else f"{voice.speed_with_abandoned:.1f}"
-    words = _Words(
-        valid_to=_same(result.scheme.valid_to.isoformat() if result.scheme.valid_to else "–"),
-        limits=_same(limits or "–"),
-        with_abandoned=_same(abandoned),
-        plan=_same(str(result.readings["plan.reference"] or "–")),
-        included=Text(zh="计入", en="added") if result.composite.with_boost else Text(zh="不计入", en="not added"),
-    )
+    end, plan = in_force_to(result.scheme, result.readings), result.readings["plan.reference"]
+    words = {
+        "valid_to": _same(end.isoformat() if end else "–"),
+        "limits": _same(limits or "–"),
+        "with_abandoned": _same(abandoned),
+        "plan": Text(zh="未注明", en="not given") if plan is None else _same(str(plan)),
+        "included": Text(zh="计入", en="added") if result.composite.with_boost else Text(zh="不计入", en="not added"),
+    }
     total = result.composite.base.value
     if total is not None and result.scheme.stars is not None:
         words["score"] = _same(f"{float(total):.6g}")
