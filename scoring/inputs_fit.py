@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import Any, get_args
 
 from scenarios.yaml_file import Path_
@@ -17,6 +18,8 @@ from scoring.scheme import Application, Factor, Indicator, Policy, Scheme
 
 Misfit = tuple[Path_, str, str | None]
 """Where, what is wrong, and the cure."""
+
+BORROW = "coverage.borrow_0005"
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,14 @@ def figures(inputs: Inputs, scheme: Scheme, readings: Readings) -> Iterator[Figu
 
 def factors_of(indicator: Indicator, readings: Readings) -> tuple[Factor, ...]:
     """Returns the factors of an indicator, borrowed ones included where the readings borrow them (X26)."""
+    return _borrowed(indicator) if readings.flag(BORROW) else indicator.factors
+
+
+@cache
+def _borrowed(indicator: Indicator) -> tuple[Factor, ...]:
     from scoring import coefficients  # which knows of inputs itself
 
-    return coefficients.factors_of(indicator, readings)
+    return coefficients.factors_of(indicator, Readings({BORROW: True}))
 
 
 def points_rows(indicator: Indicator, scheme: Scheme, readings: Readings) -> dict[str, Fraction | None]:
@@ -190,12 +198,10 @@ def _entry(path: Path_, given: Given, indicator: Indicator, scheme: Scheme, read
             cure = "write score: 0 to 100"
             yield (*path, key), f"{indicator.id} has no formula and so no value, a person scores it", cure
     factors = {factor.id: factor for factor in factors_of(indicator, readings)}
-    borrowed = {factor.id for factor in factors_of(indicator, Readings({"coverage.borrow_0005": True}))}
     for id_, routes in given.factors.items():
         if id_ not in factors:
-            cure = (
-                "set coverage.borrow_0005: true in readings: to borrow it" if id_ in borrowed else _near(id_, factors)
-            )
+            lent = any(factor.id == id_ for factor in _borrowed(indicator))
+            cure = f"set {BORROW}: true in readings: to borrow it" if lent else _near(id_, factors)
             yield (*path, "factors", id_), f"{indicator.id} has no factor {id_}", cure
             continue
         known = {route.id: route for route in factors[id_].routes}

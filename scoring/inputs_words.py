@@ -7,7 +7,7 @@ from fractions import Fraction
 from scenarios.model import Text
 from scoring.bands import Bounds, Unit
 from scoring.defects import Readings, Switch, defects
-from scoring.inputs_fit import factors_of
+from scoring.inputs_fit import BORROW, factors_of
 from scoring.inputs_model import shown
 from scoring.scheme import Factor, Indicator, Scheme
 
@@ -24,7 +24,7 @@ PROBES = {
     "part": Text(zh="部分可测", en="part"),
     "none": Text(zh="不可测", en="none"),
 }
-BORROWING = Readings({"coverage.borrow_0005": True})
+BORROWING = Readings({BORROW: True})
 _KINDS = {
     "flag": "true | false",
     "number": "数 number",
