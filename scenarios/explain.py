@@ -86,7 +86,8 @@ def explain(
         return Complaint(f"{name} {sentence}", values[path], cure)
     if kind == "string_pattern_mismatch":
         return Complaint(f"{name} must match {context['pattern']}", values[path], f"it is '{item['input']}'")
-    return Complaint(f"{name}: {item['msg'].replace('Input should', 'must')}", values[path], None)
+    after = kind == "too_short"  # perhaps only because what stands there is wrong: that is told first
+    return Complaint(f"{name}: {item['msg'].replace('Input should', 'must')}", values[path], None, missing=after)
 
 
 def _dotted(path: Path_) -> str:

@@ -38,6 +38,7 @@ When = Literal[
     "always",
     "expired",  # the report or a contact lies outside the rule's validity
     "probes",  # values of simulation testing enter
+    "not_counted",  # values of simulation testing enter, and the contacts are no samples of the applicant's own
     "chat",  # chats were probed
     "measured",  # an indicator has a probe's value
     "supported",  # part of an indicator was probed
@@ -274,6 +275,7 @@ class Caveat(Strict):
     code: str = Field(pattern=r"^[A-Z][0-9]{2}$")
     when: When
     indicators: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = ()
     zh: str | None = None
     en: str | None = None
 
@@ -319,6 +321,7 @@ class Scheme(Strict):
         ids = [indicator.id for _, indicator in self.indicators()]
         twice = {id_ for id_ in ids if ids.count(id_) > 1}
         stray = {id_ for caveat in self.defects for id_ in caveat.indicators} - set(ids)
+        stray |= {id_ for caveat in self.defects for id_ in caveat.requirements} - {r.id for r in self.requirements}
         named = {row.indicator for row in self.application} | {r.same_as for r in self.requirements}
         named |= {item.indicator for form in self.forms for item in form.items}
         stray |= {id_ for id_ in named if id_ is not None} - set(ids)
@@ -374,11 +377,13 @@ def schemes(folder: Path = FOLDER) -> list[str]:
 
 
 def load_scheme(id_: str, folder: Path = FOLDER) -> Scheme:
-    """Returns the scheme with that id, for example ``CMM-525-0005``.
+    """Returns the scheme with that id, for example ``CMM-525-0005``, or of a file of one's own, ``my-scheme.yaml``.
 
     Raises:
         SchemeError: no such scheme, or its file is wrong.
     """
+    if id_.endswith(".yaml"):
+        return load(Path(id_), Scheme, SchemeError)
     if id_ not in schemes(folder):
         raise SchemeError(f"there is no scheme {id_}", cure=f"one of: {', '.join(schemes(folder))}")
     return load(folder / f"{id_}.yaml", Scheme, SchemeError)

@@ -100,6 +100,7 @@ def score(
         requirements=requirements,
         occasions=rated,
         unequal=rating.unequal(rated),
+        contacts_count=_contacts_count(readings),
         maturity=maturity,
         stars=stars,
     )

@@ -135,26 +135,40 @@ def _requirement(
         held = bounds.holds(compared(value, one.unit, readings))
         return blank.model_copy(update={"value": value, "verdict": Verdict.PASS if held else Verdict.FAIL})
     found = metrics.rate_or_wait(one.metric) if metrics is not None and one.metric is not None else None
-    if isinstance(found, Waits) and found.n and found.mean is not None:
+    if isinstance(found, Rate) and found.n and bounds.at_least is not None:
+        return _available(blank, bounds.at_least, found) if readings["availability.basis"] == "attempt" else blank
+    if isinstance(found, Waits) and found.n and bounds.upper is not None:
         return _probed_wait(blank, bounds, found, readings)
     return blank
 
 
+def _available(blank: RequirementResult, target: Fraction, failures: Rate) -> RequirementResult:
+    """Availability by attempts: the share that did not fail (X37)."""
+    rate = Rate.of(failures.n - failures.k, failures.n)
+    verdict, note = _sampled(rate, target)
+    return blank.model_copy(update={"value": rate.value, "n": rate.n, "verdict": verdict, "note": note})
+
+
 def _probed_wait(blank: RequirementResult, bounds: Bounds, waits: Waits, readings: Readings) -> RequirementResult:
-    """A wait against an upper limit: by its mean's interval, or by its 95th percentile with n enough to tell (X35)."""
+    """A wait against an upper limit, by the statistic that the readings name (X35).
+
+    The mean by its interval; the 95th percentile by the share of waits within the limit, which must be 95 %; the
+    longest by itself.
+    """
     statistic = readings.text("perf.statistic")
+    assert bounds.upper is not None
     if statistic == "mean":
         verdict = Verdict.OPEN if waits.interval is None else _interval(bounds, waits.interval)
         return blank.model_copy(update={"value": waits.mean, "n": waits.n, "verdict": verdict})
-    found = waits.longest if statistic == "max" else waits.p95
-    assert found is not None
-    value = exact(found)
-    enough = waits.n >= smallest_n(Fraction(95, 100))
-    verdict = (Verdict.PASS if enough else Verdict.OPEN) if bounds.holds(value) else Verdict.FAIL
+    if statistic == "max":
+        longest = exact(waits.longest or 0.0)
+        verdict = Verdict.PASS if bounds.holds(longest) else Verdict.FAIL
+        return blank.model_copy(update={"value": longest, "n": waits.n, "verdict": verdict})
+    p95 = exact(waits.p95 or 0.0)
+    within = sum(bounds.holds(exact(time)) for time in waits.times)
     note = None
-    if not enough:
-        note = Text(
-            zh=f"n={waits.n}，不足以判定95百分位", en=f"n = {waits.n} is too few to decide on the 95th percentile"
-        )
-        verdict = Verdict.OPEN
-    return blank.model_copy(update={"value": value, "n": waits.n, "verdict": verdict, "note": note})
+    if waits.times:
+        verdict, note = _sampled(Rate.of(within, waits.n), Fraction(95, 100))
+    else:  # thousands of them: the percentile is as good as exact
+        verdict = Verdict.PASS if bounds.holds(p95) else Verdict.FAIL
+    return blank.model_copy(update={"value": p95, "n": waits.n, "verdict": verdict, "note": note})

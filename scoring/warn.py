@@ -59,6 +59,7 @@ class Result:
     requirements: Sequence[RequirementResult] = ()
     occasions: Sequence[Rated] = ()
     unequal: bool = False
+    contacts_count: bool = False
     maturity: Maturity | None = None
     stars: Stars | None = None
 
@@ -186,7 +187,12 @@ def _chatted(caveat: Caveat, result: Result) -> bool:
 
 
 def _checked(caveat: Caveat, result: Result) -> bool:
-    return any(one.verdict is not None for one in result.requirements)
+    about = caveat.requirements
+    return any(one.verdict is not None for one in result.requirements if not about or one.id in about)
+
+
+def _not_counted(caveat: Caveat, result: Result) -> bool:
+    return _probed(caveat, result) and not result.contacts_count
 
 
 def _decided(caveat: Caveat, result: Result) -> bool:
@@ -225,6 +231,7 @@ _WHOLE = {
     "always": lambda caveat, result: True,
     "expired": _expired,
     "probes": _probed,
+    "not_counted": _not_counted,
     "chat": _chatted,
     "checked": _checked,
     "result": _decided,
