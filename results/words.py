@@ -303,8 +303,11 @@ def value_text(line: Line) -> str:
     """Returns an indicator's value with its n."""
     if line.value is None:
         return "–"
-    value = percent(line.value) if line.unit == "share" else f"{seconds(line.value)} s"
-    return f"{value} (n={line.n})"
+    if line.unit == "share":
+        value = percent(line.value)
+    else:
+        value = f"{seconds(line.value)} s" if line.unit == "seconds" else f"{float(line.value):g}"
+    return value if line.n is None else f"{value} (n={line.n})"
 
 
 def band_text(line: Line, lang: Lang) -> str:
