@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from scoring.measures import MEASURES
 from scoring.observations import ALLOWED, NOT_VALID, OFFERED, OUTCOMES, validate
 from scoring.statistics import Rate
-from scoring.statistics.sums import exact_sum
+from scoring.statistics.sums import Floats, exact_sum
 from scoring.statistics.waits import Survival, Waits
 
 FORMAT: Literal[2] = 2  # 1 had waits without figures and curves of any length: both are read, and become 2
@@ -25,7 +26,7 @@ SERVICE_LEVEL_S = 20.0  # 10.1.2; a wait of exactly 20 s counts (X17)
 NOT_ENDED = ("BLOCKED", "MISSED", "LOST")
 STAGES = ("planned", "ended", "valid", "asked", "queued", "answered")
 
-Mask = pd.Series  # of bool, one per observation
+Mask = npt.NDArray[np.bool_]  # one per observation
 
 
 class Frozen(BaseModel):
@@ -105,16 +106,32 @@ def compute(table: pd.DataFrame) -> Metrics:
         RunError: the table is not a valid table of observations.
     """
     table = validate(table)
-    words = {name: pd.CategoricalDtype(list(ALLOWED[name])) for name in ("channel", "outcome", "resolution")}
-    table = table.assign(**{name: table[name].astype(dtype) for name, dtype in words.items()})  # numbers, not letters
-    started = table["started_utc"][table["started_utc"] != ""]
-    parts = {name: Sessions.of(table, table["channel"] == name) for name in ("voice", "chat")}
+    started = table["started_utc"].tolist()
+    words = {name: Words.of(table[name], ALLOWED[name]) for name in ("channel", "outcome", "resolution")}
+    parts = {channel: Sessions.of(table, words, channel) for channel in ("voice", "chat")}
     return Metrics(
         runs=tuple(sorted(table["run"].unique())),
-        first_utc=started.min() if len(started) else "",
-        last_utc=started.max() if len(started) else "",
-        channels={name: _channel(name, part) for name, part in parts.items() if part.all.any()},
+        first_utc=min(filter(None, started), default=""),
+        last_utc=max(started, default=""),
+        channels={channel: _channel(channel, part) for channel, part in parts.items() if part.all.any()},
     )
+
+
+@dataclass(frozen=True)
+class Words:
+    """A column of words as their places among those allowed: compared faster than letters."""
+
+    allowed: tuple[str | int, ...]
+    places: npt.NDArray[np.int8]
+
+    @classmethod
+    def of(cls, column: pd.Series, allowed: tuple[str | int, ...]) -> Words:
+        """Returns the words of a column."""
+        return cls(allowed, pd.Categorical(column, list(allowed)).codes)
+
+    def among(self, *words: str) -> Mask:
+        """Returns the rows that hold one of ``words``."""
+        return np.isin(self.allowed, words)[self.places]
 
 
 @dataclass(frozen=True)
@@ -122,6 +139,7 @@ class Sessions:
     """The sessions of one channel: the whole table, and which of its rows are what. A million rows are not copied."""
 
     table: pd.DataFrame
+    words: dict[str, Words]
     all: Mask
     certain: Mask
     valid: Mask  # and certain
@@ -129,32 +147,34 @@ class Sessions:
     answered: Mask  # of the valid
 
     @classmethod
-    def of(cls, table: pd.DataFrame, inside: Mask) -> Sessions:
-        """Returns the sessions that are ``inside``."""
-        outcome = table["outcome"]
-        certain = inside & table["certain"]
-        valid = certain & ~outcome.isin(NOT_VALID)
-        offered = valid & outcome.isin(OFFERED)
-        return cls(table, inside, certain, valid, offered, offered & (outcome == "ANSWERED"))
+    def of(cls, table: pd.DataFrame, words: dict[str, Words], channel: str) -> Sessions:
+        """Returns the sessions of a channel."""
+        outcome, all_ = words["outcome"], words["channel"].among(channel)
+        certain = all_ & table["certain"].to_numpy()
+        valid = certain & ~outcome.among(*NOT_VALID)
+        offered = valid & outcome.among(*OFFERED)
+        return cls(table, words, all_, certain, valid, offered, offered & outcome.among("ANSWERED"))
 
-    @property
-    def outcome(self) -> pd.Series:
-        """The outcome of every row."""
-        return self.table["outcome"]
+    def ended(self, *outcomes: str) -> Mask:
+        """Returns the rows with one of ``outcomes``, of whatever channel."""
+        return self.words["outcome"].among(*outcomes)
 
-    def known(self, column: str, rows: Mask) -> pd.Series:
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """Returns a column."""
+        return self.table[name].to_numpy()
+
+    def known(self, name: str, rows: Mask) -> Floats:
         """Returns the known values of a column among ``rows``."""
-        return self.table[column][rows].dropna()
+        values: Floats = self.column(name)[rows]
+        return values[~np.isnan(values)]
 
 
 def _channel(channel: str, of: Sessions) -> ChannelMetrics:
-    table, valid, answered = of.table, of.valid, of.answered
-    judged = valid & (table["resolution"] != "unknown")
+    valid, answered = of.valid, of.answered
+    resolved, unknown = (of.words["resolution"].among(word) for word in ("resolved", "unknown"))
     rates = {
-        "resolution": Rate.of(
-            (valid & (table["resolution"] == "resolved")).sum(), judged.sum(), missing=(valid & ~judged).sum()
-        ),
-        "network_failure": Rate.of((valid & (of.outcome == "NET_FAIL")).sum(), valid.sum()),
+        "resolution": Rate.of((valid & resolved).sum(), (valid & ~unknown).sum(), missing=(valid & unknown).sum()),
+        "network_failure": Rate.of((valid & of.ended("NET_FAIL")).sum(), valid.sum()),
     }
     waits = {"setup": _waits(of, valid, "setup_s", strict=False)}
     if channel == "voice":
@@ -174,25 +194,25 @@ def _channel(channel: str, of: Sessions) -> ChannelMetrics:
         }
     return ChannelMetrics(
         flow=_flow(of),
-        outcomes={outcome: n for outcome in sorted(OUTCOMES) if (n := int((of.all & (of.outcome == outcome)).sum()))},
-        limits_s=tuple(sorted(of.known("queue_limit_s", of.offered).unique().tolist())),
+        outcomes={outcome: n for outcome in sorted(OUTCOMES) if (n := int((of.all & of.ended(outcome)).sum()))},
+        limits_s=tuple(np.unique(of.known("queue_limit_s", of.offered)).tolist()),
         rates={id_: rates[name] for id_ in MEASURES if (name := id_.removeprefix(f"{channel}.")) in rates},
         waits={id_: waits[name] for id_ in MEASURES if (name := id_.removeprefix(f"{channel}.")) in waits},
         survival=_survival(of),
         speed_with_abandoned=_with_abandoned(of),
-        review=int((of.all & table["needs_review"] & ~of.outcome.isin(NOT_VALID)).sum()),
+        review=int((of.all & of.column("needs_review") & ~of.ended(*NOT_VALID)).sum()),
     )
 
 
 def _voice_rates(of: Sessions) -> dict[str, Rate]:
     answered = of.answered.sum()
-    asked = of.valid & (of.table["asked_human"] | of.offered)
+    asked = of.valid & (of.column("asked_human") | of.offered)
     transfers = of.known("transfers", of.answered)
-    right, wrong, unknown = (of.table[f"facts_{what}"][of.answered].sum() for what in ("right", "wrong", "unknown"))
+    right, wrong, unknown = (of.known(f"facts_{what}", of.answered).sum() for what in ("right", "wrong", "unknown"))
     return {
         "connect_rate": Rate.of(answered, of.offered.sum()),
         "connect_rate_end_to_end": Rate.of(answered, asked.sum()),
-        "connect_rate_attempts": Rate.of(answered, (of.valid & (of.outcome != "IVR_SERVED")).sum()),
+        "connect_rate_attempts": Rate.of(answered, (of.valid & ~of.ended("IVR_SERVED")).sum()),
         "service_level_20": _within(of, "wait_s", u="wait_u_s"),
         "service_level_20_request": _within(of, "wait_request_s"),
         "service_level_20_first_word": _within(of, "wait_first_word_s"),
@@ -203,16 +223,16 @@ def _voice_rates(of: Sessions) -> dict[str, Rate]:
 
 def _within(of: Sessions, column: str, u: str | None = None) -> Rate:
     """Answered within 20 s of all offered; an answered call whose wait is unknown is in neither, but is counted."""
-    waits = of.table[column][of.answered]
-    missing = waits.isna().sum()
-    near = ((waits - SERVICE_LEVEL_S).abs() <= 2 * of.table[u][of.answered]).sum() if u else 0
+    waits = of.column(column)[of.answered]
+    missing = np.isnan(waits).sum()
+    near = (np.abs(waits - SERVICE_LEVEL_S) <= 2 * of.column(u)[of.answered]).sum() if u else 0
     return Rate.of((waits <= SERVICE_LEVEL_S).sum(), of.offered.sum() - missing, missing=missing, boundary=near)
 
 
 def _handoff(of: Sessions) -> Rate:
-    asked = of.valid & (of.table["asked_human"] | of.offered)
-    times, limits = of.table["handoff_s"][of.answered], of.table["queue_limit_s"][of.answered]
-    missing = times.isna().sum()
+    asked = of.valid & (of.column("asked_human") | of.offered)
+    times, limits = of.column("handoff_s")[of.answered], of.column("queue_limit_s")[of.answered]
+    missing = np.isnan(times).sum()
     return Rate.of((times <= limits).sum(), asked.sum() - missing, missing=missing)
 
 
@@ -230,40 +250,39 @@ def _waits(of: Sessions, rows: Mask, column: str, *, u: str | None = None, stric
 def _with_abandoned(of: Sessions) -> float | None:
     """(waits of the answered + time in the queue of LIMIT and DROPPED) / answered (X16)."""
     waits = of.known("wait_s", of.answered)
-    if waits.empty:
+    if not len(waits):
         return None
-    lost = of.known("in_queue_s", of.offered & of.outcome.isin(["LIMIT", "DROPPED"]))
+    lost = of.known("in_queue_s", of.offered & of.ended("LIMIT", "DROPPED"))
     return float((exact_sum(waits) + exact_sum(lost)) / len(waits))
 
 
 def _survival(of: Sessions) -> Survival | None:
     """The waits of every session that reached the queue; our own faults are cut off there, not thrown away."""
-    answered = of.known("wait_s", of.certain & (of.outcome == "ANSWERED"))
-    ours = of.certain & of.outcome.isin(["LIMIT", "INVALID", "LOST"]) & of.table["wait_s"].isna()
+    answered = of.known("wait_s", of.certain & of.ended("ANSWERED"))
+    ours = of.certain & of.ended("LIMIT", "INVALID", "LOST") & np.isnan(of.column("wait_s"))
     cut = of.known("in_queue_s", ours)
-    gone = of.table["in_queue_s"][of.certain & of.outcome.isin(["DROPPED", "CALLBACK"])].fillna(0.0)
-    if answered.empty and cut.empty and gone.empty:
+    gone = np.nan_to_num(of.column("in_queue_s")[of.certain & of.ended("DROPPED", "CALLBACK")])
+    waits = np.concatenate([answered, cut, gone])
+    if not len(waits):
         return None
-    limits = of.table["queue_limit_s"][of.certain & (of.outcome.isin(OFFERED) | of.table["queued"])]
-    if limits.isna().all():
-        limits = pd.concat([answered, cut, gone])
-    return Survival.of(answered, cut, gone, float(limits.max()))
+    limits = of.known("queue_limit_s", of.certain & (of.ended(*OFFERED) | of.column("queued")))
+    return Survival.of(answered, cut, gone, float((limits if len(limits) else waits).max()))
 
 
 def _flow(of: Sessions) -> Flow:
-    outcome, valid, queued = of.outcome, ~of.outcome.isin(NOT_VALID), of.outcome.isin(OFFERED)
+    valid, queued = ~of.ended(*NOT_VALID), of.ended(*OFFERED)
     reached = {
         "planned": of.all,
-        "ended": of.all & ~outcome.isin(NOT_ENDED),
+        "ended": of.all & ~of.ended(*NOT_ENDED),
         "valid": of.all & valid,
-        "asked": of.all & ((valid & of.table["asked_human"]) | queued),
+        "asked": of.all & ((valid & of.column("asked_human")) | queued),
         "queued": of.all & queued,
-        "answered": of.all & (outcome == "ANSWERED"),
+        "answered": of.all & of.ended("ANSWERED"),
     }
     losses: list[Loss] = []
     for before, stage in itertools.pairwise(STAGES):
         lost = of.table.loc[reached[before] & ~reached[stage], ["outcome", "reason"]]
-        why = cast("dict[tuple[str, str], int]", lost.groupby(["outcome", "reason"], observed=True).size().to_dict())
+        why = cast("dict[tuple[str, str], int]", lost.groupby(["outcome", "reason"]).size().to_dict())
         ordered = sorted(why.items(), key=lambda one: (-one[1], one[0]))
         losses += [Loss(stage=stage, outcome=outcome, reason=reason, n=n) for (outcome, reason), n in ordered]
     return Flow(counts={stage: int(reached[stage].sum()) for stage in STAGES}, losses=tuple(losses))

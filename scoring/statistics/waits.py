@@ -221,7 +221,7 @@ class Survival(BaseModel):
 def _of_curve(times: Floats, shares: Floats, horizon: float) -> dict[str, float | None]:
     half = np.flatnonzero(shares <= 0.5)
     inside = times < horizon
-    widths = np.diff([0.0, *times[inside], horizon])
+    widths = np.diff(np.concatenate([[0.0], times[inside], [horizon]]))
     area = float(sum((np.append(1.0, shares[inside]) * widths).tolist()))
     return {"median": float(times[half[0]]) if half.size else None, "rmst": area}
 
