@@ -8,13 +8,15 @@ import pytest
 
 from results.score_sheets import score_sheets, write_score_sheets
 from results.score_sheets.certification import NO_PASS, STARS
+from scoring.inputs import Inputs, check
 from scoring.levels import rounded
-from scoring.scheme import load_scheme
+from scoring.scheme import Scheme, load_scheme
+from scoring.scorer import score
 from tests import test_hand_worked_0002 as intelligent
 from tests import test_hand_worked_0005 as bank
 from tests import test_hand_worked_0006 as call
 from tests import test_hand_worked_tbsc97 as complaint
-from tests.scored_inputs import card, load, scores
+from tests.scored_inputs import TODAY, card, load, scores
 from tests.spreadsheet import Sheets, same
 
 CASES = {
@@ -30,22 +32,25 @@ CASES = {
             "boost": scores({"A.IN.1": 50}),
         },
     ),
-    "bank-nothing": (bank.ID, {}),
-    "bank-moved": (bank.ID, {**bank.ONE, "readings": {"special_satisfaction.as_boost": True}}),
-    "bank-product": (bank.ID, {**bank.ONE, "readings": {"satisfaction.mode": "multiplicative"}}),
+    "bank-switched": (  # the product of 9.2.2 instead of D.1.1, and one indicator moved to the boost
+        bank.ID,
+        {
+            **bank.ONE,
+            "readings": {"special_satisfaction.as_boost": True, "satisfaction.mode": "multiplicative"},
+        },
+    ),
     "call": (call.ID, call.ONE),
-    "call-half": (call.ID, call.TWO),
-    "call-as-it-is": (
+    "call-half": (
         call.ID,
         {**call.TWO, "readings": {"dtable.scale": "as_is", "composite.include_boost": "no"}},
     ),
     "intelligent": (intelligent.ID, intelligent.ONE),
     "intelligent-half": (intelligent.ID, {"indicators": scores({"D.S.1.1": "66.6", "D.C.4.2": 80, "D.M.1.1": 0})}),
     "complaint": (complaint.ID, complaint.ONE),
-    "complaint-pooled": (complaint.ID, {**complaint.ONE, "readings": {"mean.order": "pooled"}}),
     "complaint-waived": (complaint.ID, complaint.two(complaint.TWO_ALPHA, waived=complaint.WAIVED)),
     "complaint-nothing": (complaint.ID, {}),
 }
+POOLED = {**complaint.ONE, "readings": {"mean.order": "pooled"}}
 SQ1 = "D.1.1 整体满意度"
 
 
@@ -270,7 +275,8 @@ def test_the_same_scorecard_gives_the_same_bytes(whole):
     with zipfile.ZipFile(io.BytesIO(again)) as parts:
         assert {part.date_time for part in parts.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         assert parts.read("docProps/core.xml").count(b"2026-11-21T00:00:00Z") == 2
-    assert score_sheets(whole["complaint-pooled"][0], load(complaint.ID)) != again
+    pooled = card(complaint.ID, **POOLED)
+    assert score_sheets(pooled, load(complaint.ID)) != again
 
 
 @pytest.mark.parametrize("name", ["bank", "intelligent-half", "complaint"])
@@ -303,7 +309,7 @@ def test_only_tinted_cells_are_for_typing_and_they_refuse_nonsense(whole):
 
 
 def test_the_about_sheet_tells_the_rule_and_its_end_and_vouches_for_nothing(whole):
-    found, sheets = whole["bank-product"]
+    found, sheets = whole["bank-switched"]
     facts = {row[0]: row[1] for row in sheets.rows("说明") if row[0]}
     assert facts["认证规则"] == "CMM-525-0005（V1.0）"
     assert facts["标准"] == "GB/T 32312-2015"
@@ -318,13 +324,35 @@ def test_the_about_sheet_tells_the_rule_and_its_end_and_vouches_for_nothing(whol
 
 
 def test_what_was_entered_never_becomes_a_formula(tmp_path):
-    given = {**blocks("bank"), "organisation": "=1+1 & Co"}
+    given = {**blocks("bank"), "organisation": "=1+1\x07 & Co"}
     given["indicators"] = {**given["indicators"], "A.SQ.3": {"score": 82, "by": "=HYPERLINK(1)", "source": "documents"}}
     found, sheets = made(tmp_path, bank.ID, **given)
     assert sheets["说明"]["B3"].data_type == "s"
     assert sheets["说明"]["B3"].value == "=1+1 & Co"
     assert "评价人 =HYPERLINK(1)" in next(row[11] for row in sheets.rows("汇总") if row[0] == "A.SQ.3")
     agree(found, sheets)
+
+
+def test_a_scheme_without_forms_gets_a_table_for_each_indicator(tmp_path):
+    """A fifth scheme: one dimension, no annex D, its 评价内容 in a line."""
+    plain = {"policy": "manual", "evidence": ["document"], "probe": "none", "clauses": ["4.1"]}
+    scheme = Scheme.model_validate({
+        "format": 2, "id": "TINY-1", "key": "T", "standard": "T 1", "title": {"zh": "小", "en": "tiny"}, "edition": "1",
+        "valid_from": "2026-01-01", "valid_to": None,
+        "composite": {"clause": "5", "formula": {"zh": "和", "en": "sum"}, "add_boost": False},
+        "dimensions": [{
+            "id": "T.A", "name": {"zh": "甲", "en": "A"}, "clause": "4", "weight": 40,
+            "indicators": [
+                {"id": "T.A.1", "name": {"zh": "子", "en": "a"}, "weight": 30, "content": "其一；其二", **plain},
+                {"id": "T.A.2", "name": {"zh": "丑", "en": "b"}, "weight": 10, **plain},
+            ],
+        }],
+    })  # fmt: skip
+    given = check(Inputs.model_validate({"scheme": "TINY-1", "indicators": scores({"T.A.1": 50})}), scheme)
+    sheets = Sheets(write_score_sheets(score(None, scheme, given, today=TODAY), scheme, tmp_path / "tiny.xlsx"))
+    assert sheets.book.sheetnames == ["说明", "汇总", "T.A.1 子", "T.A.2 丑"]
+    assert [row[0].value for row in sheets["T.A.1 子"]["A4:A5"]] == ["其一", "其二"]
+    assert totals(sheets)["综合评价得分（原值）"] == (None, 15, 25)
 
 
 def test_occasions_have_odd_names(tmp_path):
@@ -380,7 +408,7 @@ def test_an_item_waived_or_left_open_on_paper(whole, tmp_path):
 def test_the_mean_in_either_order(whole, tmp_path):
     _, sheets = whole["complaint"]
     edited = sheets.changed(tmp_path / "edited.xlsx", **{"均值!B3": "合并"})
-    agree(card(complaint.ID, **blocks("complaint-pooled")), edited)
+    agree(card(complaint.ID, **POOLED), edited)
     both = {sheets["均值"][f"B{row}"].value: sheets.computed("均值", f"D{row}") for row in range(30, 34)}
     assert both == {
         "口径“先按评价员”": pytest.approx(86.8),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from results.score_sheets.table_page import SIGNED
-from results.score_sheets.workbook import Book, Live, Page, at
+from results.score_sheets.workbook import POINTS_FORM, Book, Live, Page, at
 from results.words import span
 from scoring.measures import MEASURES
 from scoring.scheme import Application, Scheme
@@ -46,7 +46,7 @@ def _unit(found: ApplicationRow, asked: Application) -> str | None:
 
 
 def _row(page: Page, row: int, found: ApplicationRow, unit: str | None) -> None:
-    form = _FORMS.get(unit or "", "0.##")
+    form = _FORMS.get(unit or "", POINTS_FORM)
     page.put(row, 1, found.name.zh)
     page.put(row, 2, found.target, "input", form)
     page.put(row, 3, found.actual, "input", form)

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from results.score_sheets.table_page import SIGNED
 from results.score_sheets.totals import Total
-from results.score_sheets.workbook import SCORE, Book, Live, Page, at, literal, quoted
+from results.score_sheets.workbook import POINTS_FORM, SCORE, Book, Live, Page, at, literal, quoted
 from scoring.levels import Maturity, Reading, Rounding, Stars, rounded
 from scoring.scheme import Scheme
 from scoring.scorecard import Scorecard
@@ -63,12 +63,12 @@ def _maturity(book: Book, card: Scorecard, rule: Maturity) -> _Levels:
         page.put(row, 1, item.id, "label")
         page.put(row, 2, item.name.zh)
         page.put(row, 3, item.clause, "label")
-        page.put(row, 4, item.points, "number", "0.##")
+        page.put(row, 4, item.points, "number", POINTS_FORM)
         level = page.put(row, 5, given.get(item.id), "input", "0")
         rule_ = f"AND(ISNUMBER({level}),{level}=INT({level}),{level}>=1,{level}<={rule.steps})"
         page.allow(level, rule_, say=f"等级为1～{rule.steps}的整数")
         got = item.points * given[item.id] / rule.steps if item.id in given else None
-        page.put(row, 6, Live(f'IF({level}="","",{at(row, 4)}*{level}/{rule.steps})', got), "number", "0.##")
+        page.put(row, 6, Live(f'IF({level}="","",{at(row, 4)}*{level}/{rule.steps})', got), "number", POINTS_FORM)
         page.put(row, 7, "")
     return _level_rows(page, _FIRST + len(rule.items), card, rule)
 
@@ -88,8 +88,8 @@ def _level_rows(page: Page, row: int, card: Scorecard, rule: Maturity) -> _Level
     for n, (name, formula, value) in enumerate(rows):
         page.row(row + n, ("", name, "", None, "", None, ""), "total" if n == 0 else "text")
         if n == 0:
-            page.put(row, 4, Live(f"SUM({points})", rule.most), "total", "0.##")
-        cell = page.put(row + n, 6, Live(formula, value), "total", "0.##")
+            page.put(row, 4, Live(f"SUM({points})", rule.most), "total", POINTS_FORM)
+        cell = page.put(row + n, 6, Live(formula, value), "total", POINTS_FORM)
         if n:
             level = rule.level(Fraction(value or 0))
             numbers.append(level.level if level else 0)
@@ -222,7 +222,7 @@ class _Decision:
         first, last = row + 2, row + 2 + len(rows)
         for n, one in enumerate(rows, first):
             page.row(n, (self._names[one.stars], None, None, "", None, None, ""))
-            page.put(n, 2, one.score, "number", "0.##")
+            page.put(n, 2, one.score, "number", POINTS_FORM)
             page.put(n, 3, one.maturity, "number", "0")
         page.row(last, (f"读法{reading}结果", None, "", "", None, None, ""), "total")
         stars = []

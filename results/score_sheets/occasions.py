@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from results.score_sheets.remarks import evidence
 from results.score_sheets.table_page import SIGNED, Place
 from results.score_sheets.totals import WAIVED, Total
-from results.score_sheets.workbook import ALPHA, SCORE, Book, Live, Page, at, literal, quoted
+from results.score_sheets.workbook import ALPHA, POINTS_FORM, SCORE, Book, Live, Page, at, literal, quoted
 from scoring.levels import AlphaLevel
 from scoring.scheme import Scheme
 from scoring.scorecard import Line, Rated, Scorecard
@@ -78,7 +79,7 @@ def _item(page: Page, row: int, line: Line, scheme: Scheme, rated: Rated | None)
     number = f"{_clause(line.clauses[0])}. " if "." in line.clauses[0] else ""
     page.put(row, 2, f"{number}{line.name.zh}/{float(line.weight):g}分")
     page.put(row, 3, own.content)
-    page.put(row, POINTS, line.weight, "number", "0.##")
+    page.put(row, POINTS, line.weight, "number", POINTS_FORM)
     alpha = _alpha(line, rated)
     cell = page.put(row, ALPHA_, WAIVED if line.waived else alpha, "input", ALPHA)
     page.allow(cell, _rule(cell), say="α为0～1的数；不适用的填“不适用”，未评的留空")
@@ -86,7 +87,7 @@ def _item(page: Page, row: int, line: Line, scheme: Scheme, rated: Rated | None)
     page.put(row, GOT, product, "number")
     level = "" if alpha is None else next(one.name.zh for one in scheme.alpha if one.holds(alpha))
     page.put(row, 7, Live(_level(cell, scheme.alpha), WAIVED if line.waived else level), "label")
-    page.put(row, 8, "")
+    page.put(row, 8, evidence(line))
 
 
 def _clause(clause: str) -> str:
@@ -132,7 +133,7 @@ def _sums(page: Page, row: int, card: Scorecard, rated: Rated | None) -> None:
     for n, name in enumerate(("总计", "应得分", "服务特性测评得分", "得分下限", "得分上限")):
         page.row(row + n, (name, *[""] * (len(HEADS) - 1)), "total" if n < 3 else "text")
     page.put(
-        row, POINTS, Live(f"SUM({points})", sum((line.weight for line in card.lines), Fraction())), "total", "0.##"
+        row, POINTS, Live(f"SUM({points})", sum((line.weight for line in card.lines), Fraction())), "total", POINTS_FORM
     )
     page.put(row, GOT, Live(f"SUM({got})", earned), "total")
     page.put(row + 1, 3, "分值总计减不适用项")
@@ -141,7 +142,7 @@ def _sums(page: Page, row: int, card: Scorecard, rated: Rated | None) -> None:
         POINTS,
         Live(f"SUM({points})-SUMPRODUCT(({alphas}={quoted(WAIVED)})*{points})", due_now),
         "total",
-        "0.##",
+        POINTS_FORM,
     )
     page.put(row + 2, 3, "Σ(单项分值×α)÷应得分×100")
     page.put(row + 2, GOT, Live(score, low if rated and low == high else None), "total")
@@ -215,7 +216,7 @@ class _Means:
         page = self._page
         page.put(row, 1, line.id, "label")
         page.put(row, 2, f"{_clause(line.clauses[0])} {self._names[line.dimension]} {line.name.zh}")
-        page.put(row, 3, line.weight, "number", "0.##")
+        page.put(row, 3, line.weight, "number", POINTS_FORM)
         for n, form in enumerate(self._forms):
             cell = form.page.ref(row - ITEM + FIRST, ALPHA_)
             now: Fraction | str | None = WAIVED if line.waived else _alpha(line, form.rated)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from results.words import percent, seconds, span
+from scoring.measures import MEASURES
 from scoring.scheme import Indicator, Method
 from scoring.scorecard import Line, Part
 from scoring.warn import POLICIES
@@ -49,6 +50,8 @@ def remark(line: Line) -> str:
     if line.probed is not None and line.source != "probe":
         ours = _value(line.probed.value, line.unit, line.probed.n, line.probed.interval)
         said.append(f"模拟测试 {ours}" + ("，与系统值不一致" if line.probed.disagrees else ""))
+    if line.supports and line.source != "probe":
+        said.append(evidence(line))
     if line.variation is not None:
         said.append(f"离散系数 {line.variation:.3f}")
     if line.band_verdict == "undecided":
@@ -61,6 +64,11 @@ def remark(line: Line) -> str:
     if line.waived:
         said.append("经批准不适用")
     return "；".join([*said, *(["、".join(line.warnings)] if line.warnings else [])])
+
+
+def evidence(line: Line) -> str:
+    """Returns which measures of simulation testing speak to part of an indicator; a person weighs them."""
+    return "模拟测试旁证：" + "、".join(MEASURES[id_].name.zh for id_ in line.supports) if line.supports else ""
 
 
 def _file(line: Line) -> str:

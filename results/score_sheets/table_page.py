@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from results.score_sheets.tables import FULL, Row, Table
-from results.score_sheets.workbook import SCORE, Book, Live, Page, at, literal
+from results.score_sheets.workbook import POINTS_FORM, SCORE, Book, Live, Page, at, literal
 
 HEADS = ("评价项目", "评价内容", "分值", "得分", "备注")
 WIDTHS = (18.0, 32.0, 8.0, 9.0, 31.0)
@@ -53,7 +53,7 @@ def write(book: Book, table: Table) -> Mapping[str, Place]:
 def _row(page: Page, number: int, row: Row) -> None:
     page.put(number, 1, row.name)
     page.put(number, 2, row.content)
-    points = page.put(number, POINTS, row.most, "input" if row.most is None else "number", "0.##")
+    points = page.put(number, POINTS, row.most, "input" if row.most is None else "number", POINTS_FORM)
     got = page.put(number, GOT, row.got, "input")
     page.put(number, 5, row.remark)
     rule = f"AND(ISNUMBER({got}),{got}>=0,{got}<={points})"
@@ -71,7 +71,7 @@ def _total(page: Page, number: int, table: Table) -> None:
     points, got = _spans(table)
     count = len(table.rows)
     page.row(number, ("合计", "", None, None, ""), "total")
-    page.put(number, POINTS, Live(f'IF(COUNT({points})={count},SUM({points}),"")', table.most), "total", "0.##")
+    page.put(number, POINTS, Live(f'IF(COUNT({points})={count},SUM({points}),"")', table.most), "total", POINTS_FORM)
     page.put(number, GOT, Live(f'IF(COUNT({got})={count},SUM({got}),"")', table.got), "total")
 
 
@@ -109,10 +109,10 @@ def _score(page: Page, number: int, table: Table) -> Place:
     page.row(number, ("百分制得分", f"{rows}；填有直接评分的以其为准", FULL, None, table.remark), "total")
     page.put(number, 2, f"{rows}；填有直接评分的以其为准")
     page.put(number, 5, table.remark)
-    page.put(number, POINTS, FULL, "total", "0.##")
+    page.put(number, POINTS, FULL, "total", POINTS_FORM)
     page.put(number, GOT, Live(f'IF({direct}<>"",{direct},{filled})', table.score), "total")
     page.row(number + 1, ("直接评分", "不按上表逐项评分时填写，0～100", None, None, ""))
-    page.put(number + 1, POINTS, FULL, "number", "0.##")
+    page.put(number + 1, POINTS, FULL, "number", POINTS_FORM)
     page.put(number + 1, GOT, table.direct, "input")
     page.allow(direct, f"AND(ISNUMBER({direct}),{direct}>=0,{direct}<=100)", say="0～100的数，不用则留空")
     slack = table.slack

@@ -8,8 +8,8 @@ from fractions import Fraction
 
 from results.score_sheets.remarks import remark, shown
 from results.score_sheets.table_page import SIGNED, Place
-from results.score_sheets.workbook import RATIO, Book, Live, Page, at, literal, quoted
-from scoring.bands import Bounds
+from results.score_sheets.workbook import POINTS_FORM, RATIO, Book, Live, Page, at, literal, quoted
+from scoring.bands import Threshold
 from scoring.scheme import Dimension, Scheme
 from scoring.scorecard import DimensionRange, Line, Range, Scorecard
 from scoring.statistics import Verdict
@@ -80,12 +80,12 @@ def _about(card: Scorecard) -> str:
     )
 
 
-def _line(page: Page, row: int, line: Line, name: str, place: Place, thresholds: Sequence[Bounds]) -> None:
+def _line(page: Page, row: int, line: Line, name: str, place: Place, thresholds: Sequence[Threshold]) -> None:
     page.put(row, ID, line.id, "label")
     page.put(row, NAME, name)
     page.put(row, CLAUSE, "、".join(line.clauses))
     due = WAIVED if line.waived else line.weight
-    page.put(row, WEIGHT, Live(place.weight, due) if place.weight else due, "number", "0.##")
+    page.put(row, WEIGHT, Live(place.weight, due) if place.weight else due, "number", POINTS_FORM)
     alpha = line.policy == "points_times_alpha"
     if alpha:
         page.put(row, VALUE, line.n, "number", "0")
@@ -106,12 +106,12 @@ def _line(page: Page, row: int, line: Line, name: str, place: Place, thresholds:
     page.put(row, REMARK, remark(line))
 
 
-def _verdict(line: Line, thresholds: Sequence[Bounds], score: str) -> str | Live:
+def _verdict(line: Line, thresholds: Sequence[Threshold], score: str) -> str | Live:
     """The verdict; by a formula where the rule demands a score of so much, so that it follows the score."""
     now = line.verdict.value if line.verdict else ""
     pairs = list(zip(thresholds, line.thresholds, strict=True))
-    demanded = [bounds for bounds, _ in pairs if getattr(bounds, "of", None) == "score"]
-    others = [found.verdict for bounds, found in pairs if getattr(bounds, "of", None) != "score"]
+    demanded = [bounds for bounds, _ in pairs if bounds.of == "score"]
+    others = [found.verdict for bounds, found in pairs if bounds.of != "score"]
     if not demanded or Verdict.FAIL in others:
         return now
     tests = ",".join(test for bounds in demanded for test in _tests(bounds, f"ROUND({score},9)"))
@@ -121,7 +121,7 @@ def _verdict(line: Line, thresholds: Sequence[Bounds], score: str) -> str | Live
     return Live(formula, now)
 
 
-def _tests(bounds: Bounds, cell: str) -> list[str]:
+def _tests(bounds: Threshold, cell: str) -> list[str]:
     pairs = ((">=", bounds.at_least), (">", bounds.above), ("<=", bounds.at_most), ("<", bounds.below))
     return [f"{cell}{sign}{literal(limit)}" for sign, limit in pairs if limit is not None]
 
@@ -132,7 +132,7 @@ def _subtotal(page: Page, row: int, first: int, dimension: Dimension, found: Dim
     page.put(row, ID, dimension.id, "total")
     page.put(row, NAME, f"{dimension.name.zh}{boost} 小计", "total")
     page.put(row, CLAUSE, dimension.clause, "total")
-    page.put(row, WEIGHT, Live(f"SUM({_span(first, row - 1, WEIGHT)})", found.full), "total", "0.##")
+    page.put(row, WEIGHT, Live(f"SUM({_span(first, row - 1, WEIGHT)})", found.full), "total", POINTS_FORM)
     rows = _span(first, row - 1, WEIGHTED)
     counted = f"COUNT({_span(first, row - 1, WEIGHT)})"
     page.put(row, WEIGHTED, Live(f'IF(COUNT({rows})={counted},SUM({rows}),"")', found.value), "total")
@@ -220,7 +220,7 @@ def _factor(factor: Fraction) -> str:
 
 def _sum(page: Page, row: int, name: str, clause: str, found: Range, formula: Callable[[int], str], said: str) -> None:
     page.row(row, ["", name, clause, None, "", "", None, None, None, None, "", ""], "total")
-    page.put(row, WEIGHT, found.full, "total", "0.##")
+    page.put(row, WEIGHT, found.full, "total", POINTS_FORM)
     for column, value in zip(SUMS, (found.value, found.low, found.high), strict=True):
         page.put(row, column, Live(formula(column), value), "total")
     page.put(row, SCORE_, _share(row, found), "total", RATIO)

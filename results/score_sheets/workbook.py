@@ -11,20 +11,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from fractions import Fraction
 from html import escape
-from typing import Literal
+from typing import Literal, get_args
 
 from openpyxl import Workbook
-from openpyxl.cell.cell import Cell, MergedCell
-from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, Cell
+from openpyxl.styles import Alignment, Border, Font, NamedStyle, PatternFill, Side
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.pagebreak import Break
 from openpyxl.worksheet.worksheet import Worksheet
 
-Kind = Literal["title", "note", "head", "section", "text", "label", "number", "input", "total", "plain"]
+Kind = Literal["title", "note", "head", "section", "text", "label", "number", "input", "total"]
 
 BODY, HEADING = "宋体", "黑体"
-SCORE, RATIO, ALPHA, WHOLE, PLAIN = "0.00", "0.0%", "0.00", "0", "General"
+SCORE, RATIO, ALPHA, POINTS_FORM = "0.00", "0.0%", "0.00", "General"
 _LINE = Side(style="thin", color="808080")
 _BOX = Border(left=_LINE, right=_LINE, top=_LINE, bottom=_LINE)
 _TINTS = {"head": "D9E2EC", "section": "EEF2F6", "input": "FFF7D6", "total": "F2F2F2"}
@@ -54,7 +54,6 @@ class Page:
 
     sheet: Worksheet
     results: dict[str, Fraction | int | str | None] = field(default_factory=dict)
-    _heights: dict[int, float] = field(default_factory=dict)
 
     def ref(self, row: int, column: int) -> str:
         """Returns how other sheets name a cell."""
@@ -62,20 +61,9 @@ class Page:
 
     def put(self, row: int, column: int, content: Content, kind: Kind = "text", form: str | None = None) -> str:
         """Writes a cell and returns its name on this sheet; ``form`` is its number format."""
-        cell = self.sheet.cell(row, column)
-        if isinstance(content, Live):
-            cell.value = f"={content.formula}"
-            self.results[cell.coordinate] = content.value
-        elif isinstance(content, str):
-            cell.value, cell.data_type = content, "s"  # a text that begins with = is no formula
-        elif isinstance(content, Fraction):
-            cell.value = number(content)
-        else:
-            cell.value = content
-        _dress(cell, kind)
-        if form is not None:
-            cell.number_format = form
-        return str(cell.coordinate)
+        shown = content.value if isinstance(content, Live) else content
+        self._grow(row, shown if isinstance(shown, str) else "", self._width(column), kind)
+        return self._write(row, column, content, kind, form)
 
     def row(self, row: int, contents: Sequence[Content], kind: Kind = "text") -> None:
         """Writes a row from its first column on."""
@@ -85,26 +73,32 @@ class Page:
     def across(self, row: int, columns: int, text: str, kind: Kind = "note", first: int = 1) -> None:
         """Writes one text over columns ``first`` to ``columns``, in a row that is high enough for it."""
         for column in range(first, columns + 1):
-            _dress(self.sheet.cell(row, column), kind)
-        self.put(row, first, text, kind)
-        if columns > first:
-            self.sheet.merge_cells(start_row=row, start_column=first, end_row=row, end_column=columns)
-        width = sum(self._width(column) for column in range(first, columns + 1))
-        self._heights[row] = max(self._heights.get(row, 0.0), _height(text, width, _SIZES.get(kind, SIZE)))
+            self._write(row, column, None, kind)
+        self._write(row, first, text, kind)
+        self.sheet.merge_cells(start_row=row, start_column=first, end_row=row, end_column=columns)
+        self._grow(row, text, sum(self._width(column) for column in range(first, columns + 1)), kind)
 
-    def fit(self) -> None:
-        """Gives every row the height that its longest text takes."""
-        for cells in self.sheet.iter_rows():
-            tall = [self._heights.get(cells[0].row or 0, 0.0)]
-            for cell in cells:
-                if not isinstance(cell, Cell) or any(
-                    cell.coordinate in area for area in self.sheet.merged_cells.ranges
-                ):
-                    continue
-                shown = self.results.get(cell.coordinate) if cell.data_type == "f" else cell.value
-                if isinstance(shown, str) and shown:
-                    tall.append(_height(shown, self._width(cell.column), SIZE))
-            self.sheet.row_dimensions[cells[0].row or 0].height = max(*tall, _height("", 1.0, SIZE))
+    def _write(self, row: int, column: int, content: Content, kind: Kind, form: str | None = None) -> str:
+        cell = self.sheet.cell(row, column)
+        assert isinstance(cell, Cell)
+        if isinstance(content, Live):
+            cell.value = f"={content.formula}"
+            self.results[cell.coordinate] = content.value
+        elif isinstance(content, str):
+            cell.value, cell.data_type = _clean(content), "s"  # a text that begins with = is no formula
+        elif isinstance(content, Fraction):
+            cell.value = number(content)
+        else:
+            cell.value = content
+        cell.style = _style_name(kind)
+        if form is not None:
+            cell.number_format = form
+        return str(cell.coordinate)
+
+    def _grow(self, row: int, text: str, width: float, kind: Kind) -> None:
+        """Makes a row as high as its longest text asks."""
+        size = self.sheet.row_dimensions[row]
+        size.height = max(float(size.height or 0), _height(text, width, _SIZES.get(kind, SIZE)))
 
     def _width(self, column: int) -> float:
         return float(self.sheet.column_dimensions[get_column_letter(column)].width)
@@ -125,7 +119,7 @@ class Page:
         def result(found: re.Match[str]) -> str:
             value = self.results.get(found[1])
             text = value is None or isinstance(value, str)
-            shown = escape(str(value or ""), quote=False) if text else repr(number(Fraction(value or 0)))
+            shown = escape(_clean(str(value or "")), quote=False) if text else repr(number(Fraction(value or 0)))
             kind = ' t="str"' if text else ""
             return f'<c r="{found[1]}"{found[2]}{kind}><f>{found[3]}</f><v>{shown}</v></c>'
 
@@ -150,6 +144,8 @@ class Book:
     def __init__(self, header: str, title: str, day: date) -> None:
         self._book = Workbook()
         del self._book[self._book.sheetnames[0]]
+        for kind in get_args(Kind):
+            self._book.add_named_style(_style(kind))
         self._header, self._pages = header.replace("&", "&&"), list[Page]()
         self._book.calculation.fullCalcOnLoad = True
         properties = self._book.properties
@@ -192,8 +188,6 @@ class Book:
 
     def to_bytes(self) -> bytes:
         """Returns the file: each formula with its result, and nothing in it that depends on when it was made."""
-        for page in self._pages:
-            page.fit()
         plain, final = io.BytesIO(), io.BytesIO()
         self._book.save(plain)
         created = self._book.properties.created.strftime("%Y-%m-%dT%H:%M:%SZ").encode()
@@ -230,6 +224,11 @@ def literal(value: Fraction | int) -> str:
     return repr(number(Fraction(value)))
 
 
+def _clean(text: str) -> str:
+    """A text without the control characters that a workbook cannot hold."""
+    return ILLEGAL_CHARACTERS_RE.sub("", text)
+
+
 def _height(text: str, width: float, size: float) -> float:
     """The height in points of a text in a column so many digits wide; a Chinese letter is two digits wide."""
     lines = 0
@@ -239,16 +238,22 @@ def _height(text: str, width: float, size: float) -> float:
     return lines * size * 1.4 + 5
 
 
-def _dress(cell: Cell | MergedCell, kind: Kind) -> None:
+def _style_name(kind: Kind) -> str:
+    return f"打分表 {kind}"
+
+
+def _style(kind: Kind) -> NamedStyle:
+    """How cells of a kind look; a reader may change it for all of them at once."""
+    style = NamedStyle(name=_style_name(kind))
     heading = kind in ("title", "head", "section")
-    cell.font = Font(
-        name=HEADING if heading else BODY, size=_SIZES.get(kind, SIZE), bold=kind in ("title", "head", "total")
-    )
-    centred = "center" if kind in _CENTRED else "left"
-    cell.alignment = Alignment(horizontal=centred, vertical="center", wrap_text=True)
-    if kind not in ("title", "note", "plain"):
-        cell.border = _BOX
+    bold = kind in ("title", "head", "total")
+    style.font = Font(name=HEADING if heading else BODY, size=_SIZES.get(kind, SIZE), bold=bold)
+    across = "center" if kind in _CENTRED else "left"
+    style.alignment = Alignment(horizontal=across, vertical="center", wrap_text=True)
+    if kind not in ("title", "note"):
+        style.border = _BOX
     if kind in _TINTS:
-        cell.fill = PatternFill("solid", start_color=_TINTS[kind])
+        style.fill = PatternFill("solid", start_color=_TINTS[kind])
     if kind in ("number", "input", "total"):
-        cell.number_format = SCORE
+        style.number_format = SCORE
+    return style
