@@ -39,9 +39,9 @@ def score_files(
     Raises:
         InputError: there is no such scheme, or the run or the inputs are wrong.
     """
+    scheme = load_scheme(scheme_id)
     if run is None and inputs is None:
         raise InputError("there is nothing to score", cure="give --run RUN_DIR, --inputs FILE, or both")
-    scheme = load_scheme(scheme_id)
     entered = load_inputs(inputs, scheme) if inputs is not None else None
     table = RunFolder.open(run).read_observations() if run is not None else None
     metrics = None if table is None else compute(table)

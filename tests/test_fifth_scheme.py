@@ -55,7 +55,13 @@ dimensions:
     clause: "2"
     weight: 40
     indicators:
-      - {id: T.B.1, name: {zh: 态度, en: Manner}, clauses: ["2.1"], weight: 40, policy: manual, evidence: [interview], probe: none}
+      - id: T.B.1
+        name: {zh: 态度, en: Manner}
+        clauses: ["2.1"]
+        weight: 40
+        policy: manual
+        evidence: [interview]
+        probe: none
 defects:
   - {code: X99, when: always, zh: 本方案仅供测试。, en: This scheme is for tests only.}
 """
