@@ -162,6 +162,93 @@ def test_agents_per_manager(quantities, verdict):
     assert indicator(contract(A, indicators={"A.SM.2": given}), "A.SM.2")["verdict"] == verdict
 
 
+# 0006, chapters 10 and 11, in the text's order: clause, and what it demands ("1:10以内": at most ten agents each, X32;
+# "30分钟以内", "≤": the limit itself is within; "以上", "≥" and 民法典1259: the number itself is enough)
+AT_LEAST, AT_MOST = ">=", "<="
+DEMANDS = [
+    ("10.2.1", AT_MOST, "10"), ("10.2.1", AT_MOST, "15"), ("10.2.1", AT_MOST, "20"),
+    ("10.3.1", AT_LEAST, "0.85"), ("10.3.1", AT_LEAST, "80"), ("10.3.2", AT_LEAST, "85"),
+    ("10.3.3", AT_LEAST, "1"), ("10.3.3", AT_LEAST, "80"), ("10.3.4", AT_LEAST, "90"), ("10.3.4", AT_LEAST, "85"),
+    ("11.2.1", AT_MOST, "3"), ("11.2.1", AT_MOST, "5"), ("11.2.1", AT_MOST, "2"), ("11.2.1", AT_MOST, "10"),
+    ("11.2.1", AT_LEAST, "1000"), ("11.2.1", AT_LEAST, "100000"), ("11.2.1", AT_LEAST, "10000"),
+    ("11.2.1", AT_LEAST, "10"), ("11.2.1", AT_LEAST, "0.999"), ("11.2.1", AT_MOST, "1800"),
+    ("11.2.1", AT_MOST, "3600"), ("11.2.1", AT_MOST, "7200"),
+    ("11.2.2", AT_LEAST, "1"), ("11.2.2", AT_LEAST, "85"),
+    ("11.3.1", AT_LEAST, "1"), ("11.3.1", AT_MOST, "1800"),
+    ("11.3.3", AT_LEAST, "1"), ("11.3.3", AT_LEAST, "80"), ("11.3.3", AT_MOST, "1800"), ("11.3.3", AT_LEAST, "85"),
+    ("11.4.2", AT_MOST, "1800"), ("11.4.2", AT_LEAST, "0.9"),
+    ("11.4.3", AT_LEAST, "0.999"), ("11.4.3", AT_MOST, "1800"), ("11.4.3", AT_LEAST, "0.95"),
+    ("11.4.3", AT_LEAST, "0.9"),
+]  # fmt: skip
+
+
+def demanded():
+    """The ids of what chapters 10 and 11 demand in numbers."""
+    return [found.id for found in load(B).requirements if found.clause.startswith(("10.", "11."))]
+
+
+def test_there_are_36_demands_without_a_weight():
+    clauses = {one["id"]: one["clause"] for one in contract(B)["requirements"]}
+    assert [clauses[id_] for id_ in demanded()] == [clause for clause, _, _ in DEMANDS]
+    assert len(DEMANDS) == 36
+
+
+@pytest.mark.parametrize("place", range(36))
+def test_demands_without_a_weight(place):
+    _, sense, bound = DEMANDS[place]
+    id_ = demanded()[place]
+    limit, step = Fraction(bound), Fraction(1, 10**6)
+    worse = limit + step if sense == AT_MOST else limit - step
+    better = limit if bound == "1" else 2 * limit - worse  # nothing covers more than 100 %
+    for value, verdict in ((limit, "符合"), (better, "符合"), (worse, "不符合")):
+        found = contract(B, requirements={id_: {"value": value}})
+        assert next(one for one in found["requirements"] if one["id"] == id_)["verdict"] == verdict, value
+        assert found["composite"]["low"] == 0  # never scored (X34)
+        assert found["composite"]["high"] == 203
+
+
+# what an indicator of 0006 asks beside its own value or score: (score given with it, quantity, sense, bound)
+BESIDE = [
+    ("B.CS.3", 75, "客户流失率", AT_MOST, "0.2"), ("B.OE.4", 75, "员工排班合理性评价得分", AT_LEAST, "80"),
+    ("B.TS.1", 85, "系统可用性", AT_LEAST, "0.999"), ("B.TS.2", 80, "技术支持响应时间", AT_MOST, "1800"),
+    ("B.TS.3", 90, "每日数据备份次数", AT_LEAST, "1"), ("B.TS.4", 80, "系统响应时间", AT_MOST, "3"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("id_", "score", "quantity", "sense", "bound"), BESIDE)
+def test_demands_beside_the_score(id_, score, quantity, sense, bound):
+    limit, step = Fraction(bound), Fraction(1, 10**6)
+    worse = limit + step if sense == AT_MOST else limit - step
+
+    def verdict(points, value):
+        given = {"score": points, "source": "documents"}
+        if value is not None:
+            given["quantities"] = {quantity: value}
+        return indicator(contract(B, indicators={id_: given}), id_)["verdict"]
+
+    assert verdict(score, limit) == "符合"
+    assert verdict(score, worse) == "不符合"
+    assert verdict(Fraction(score) - step, limit) == "不符合"
+    assert verdict(score, None) == "不能判定"
+    assert verdict(Fraction(score) - step, None) == "不符合"
+
+
+def test_complaints_of_0006_ask_three_things():
+    names = ("投诉按期办结率", "投诉处理满意度", "投诉处理规范性评价得分")
+    exact = ("0.9", "0.85", 80)
+    for place, under in ((None, None), (0, "0.8999999"), (1, "0.8499999"), (2, "79.9999999")):
+        values = [under if at == place else value for at, value in enumerate(exact)]
+        given = {"score": 50, "quantities": dict(zip(names, values, strict=True)), "source": "system"}
+        found = indicator(contract(B, indicators={"B.CS.4": given}), "B.CS.4")
+        assert found["verdict"] == ("符合" if place is None else "不符合")
+
+
+def test_service_level_of_0006_asks_for_steadiness_too():
+    for steadiness, verdict in ((75, "符合"), ("74.9999999", "不符合")):
+        given = {"value": "0.8", "quantities": {"服务水平稳定性评价得分": steadiness}, "source": "system"}
+        assert indicator(contract(B, indicators={"B.OE.1": given}), "B.OE.1")["verdict"] == verdict
+
+
 @pytest.mark.parametrize(
     ("id_", "p0", "n", "ks"),
     [
