@@ -281,7 +281,7 @@ def _range(figure: Figure) -> Iterator[Misfit]:
     if value < 0:
         yield figure.path, f"{what}: {shown(value)} is negative", "check the number"
     elif figure.unit == "share" and value > 1:
-        cure = f"a ratio lies between 0 and 1: write {shown(value / 100)}" if value <= 100 else "check the number"
+        cure = "a ratio lies between 0 and 1" + (f": write {shown(value / 100)}" if 2 <= value <= 100 else "")
         yield figure.path, f"{what}: {shown(value)} is more than 1", cure
     elif figure.unit == "points" and value > 100:
         yield figure.path, f"{what}: {shown(value)} is more than 100", "a score lies between 0 and 100"
