@@ -14,7 +14,7 @@ class Sheets:
     def __init__(self, path):
         self.path = path
         self.book = openpyxl.load_workbook(path)
-        self._saved = self._found = None
+        self._saved = self._found = self._loaded = None
 
     @property
     def saved(self):
@@ -57,7 +57,8 @@ class Sheets:
         return tidy(self._found[sheet.upper(), cell])
 
     def _model(self):
-        return formulas.ExcelModel().loads(str(self.path)).finish()
+        self._loaded = self._loaded or formulas.ExcelModel().loads(str(self.path)).finish()
+        return self._loaded
 
     def function(self, sheet, given, wanted):
         """The workbook as a function from the cells ``given`` to those ``wanted``, all of one sheet."""
