@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from results.run_folder import RunFolder
 from scenarios.errors import InputError
 from scoring.inputs import Entered, load_inputs
-from scoring.metrics import Metrics, compute
+from scoring.metrics import SERVICE_LEVEL_S, Definitions, Metrics, compute
 from scoring.observations import NOT_VALID
 from scoring.scheme import Scheme, load_scheme
 from scoring.scorecard import Scorecard
@@ -44,9 +44,17 @@ def score_files(
         raise InputError("there is nothing to score", cure="give --run RUN_DIR, --inputs FILE, or both")
     entered = load_inputs(inputs, scheme) if inputs is not None else None
     table = RunFolder.open(run).read_observations() if run is not None else None
-    metrics = None if table is None else compute(table)
+    metrics = None if table is None else compute(table, _definitions(entered))
     contacts = None if table is None else weekly(table)
     return Scored(score(metrics, scheme, entered, today, contacts), scheme, table, metrics, entered)
+
+
+def _definitions(entered: Entered | None) -> Definitions:
+    """The formulas as the readings set them (X15, X17)."""
+    if entered is None:
+        return Definitions()
+    level, short = (entered.readings.number(key) for key in ("sl.threshold_s", "offered.short_abandon_s"))
+    return Definitions(SERVICE_LEVEL_S if level is None else float(level), float(short or 0))
 
 
 def weekly(table: pd.DataFrame) -> dict[str, int]:

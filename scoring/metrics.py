@@ -99,8 +99,24 @@ class Metrics(Frozen):
         return all(channel.flow.counts["planned"] == channel.flow.counts["valid"] for channel in self.channels.values())
 
 
-def compute(table: pd.DataFrame) -> Metrics:
+@dataclass(frozen=True)
+class Definitions:
+    """What the rules leave open and an evaluator may set otherwise.
+
+    The service level counts answers within ``service_level_s`` (X17); callers who left the queue sooner than
+    ``short_abandon_s`` do not count as offered (X15).
+    """
+
+    service_level_s: float = SERVICE_LEVEL_S
+    short_abandon_s: float = 0.0
+
+
+def compute(table: pd.DataFrame, definitions: Definitions | None = None) -> Metrics:
     """Returns the metrics of a table of observations; the order of its rows is of no importance.
+
+    Args:
+        table: the observations.
+        definitions: the readings of the formulas; the defaults if not given.
 
     Raises:
         RunError: the table is not a valid table of observations.
@@ -108,7 +124,8 @@ def compute(table: pd.DataFrame) -> Metrics:
     table = validate(table)
     started = table["started_utc"].tolist()
     words = {name: Words.of(table[name], ALLOWED[name]) for name in ("channel", "outcome", "resolution")}
-    parts = {channel: Sessions.of(table, words, channel) for channel in ("voice", "chat")}
+    read = definitions or Definitions()
+    parts = {channel: Sessions.of(table, words, channel, read) for channel in ("voice", "chat")}
     return Metrics(
         runs=tuple(sorted(table["run"].unique())),
         first_utc=min(filter(None, started), default=""),
@@ -145,15 +162,19 @@ class Sessions:
     valid: Mask  # and certain
     offered: Mask  # of the valid
     answered: Mask  # of the valid
+    read: Definitions
 
     @classmethod
-    def of(cls, table: pd.DataFrame, words: dict[str, Words], channel: str) -> Sessions:
+    def of(cls, table: pd.DataFrame, words: dict[str, Words], channel: str, read: Definitions) -> Sessions:
         """Returns the sessions of a channel."""
         outcome, all_ = words["outcome"], words["channel"].among(channel)
         certain = all_ & table["certain"].to_numpy()
         valid = certain & ~outcome.among(*NOT_VALID)
         offered = valid & outcome.among(*OFFERED)
-        return cls(table, words, all_, certain, valid, offered, offered & outcome.among("ANSWERED"))
+        answered = offered & outcome.among("ANSWERED")
+        if read.short_abandon_s:
+            offered &= answered | ~(table["in_queue_s"].to_numpy() < read.short_abandon_s)
+        return cls(table, words, all_, certain, valid, offered, answered, read)
 
     def ended(self, *outcomes: str) -> Mask:
         """Returns the rows with one of ``outcomes``, of whatever channel."""
@@ -223,10 +244,11 @@ def _voice_rates(of: Sessions) -> dict[str, Rate]:
 
 def _within(of: Sessions, column: str, u: str | None = None) -> Rate:
     """Answered within 20 s of all offered; an answered call whose wait is unknown is in neither, but is counted."""
+    limit = of.read.service_level_s
     waits = of.column(column)[of.answered]
     missing = np.isnan(waits).sum()
-    near = (np.abs(waits - SERVICE_LEVEL_S) <= 2 * of.column(u)[of.answered]).sum() if u else 0
-    return Rate.of((waits <= SERVICE_LEVEL_S).sum(), of.offered.sum() - missing, missing=missing, boundary=near)
+    near = (np.abs(waits - limit) <= 2 * of.column(u)[of.answered]).sum() if u else 0
+    return Rate.of((waits <= limit).sum(), of.offered.sum() - missing, missing=missing, boundary=near)
 
 
 def _handoff(of: Sessions) -> Rate:

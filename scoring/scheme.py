@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -386,4 +387,9 @@ def load_scheme(id_: str, folder: Path = FOLDER) -> Scheme:
         return load(Path(id_), Scheme, SchemeError)
     if id_ not in schemes(folder):
         raise SchemeError(f"there is no scheme {id_}", cure=f"one of: {', '.join(schemes(folder))}")
-    return load(folder / f"{id_}.yaml", Scheme, SchemeError)
+    return _shipped(id_) if folder == FOLDER else load(folder / f"{id_}.yaml", Scheme, SchemeError)
+
+
+@cache
+def _shipped(id_: str) -> Scheme:
+    return load(FOLDER / f"{id_}.yaml", Scheme, SchemeError)

@@ -12,7 +12,7 @@ from probes.session import Outcome
 from results.observe import table
 from scenarios.errors import RunError
 from scoring.measures import MEASURES
-from scoring.metrics import STAGES, Metrics, compute
+from scoring.metrics import STAGES, Definitions, Metrics, compute
 from scoring.observations import NOT_VALID, OFFERED, validate
 from scoring.statistics.waits import WHOLE
 from tests.session_factory import a_run, chat, voice
@@ -244,3 +244,13 @@ def test_missing_words_are_empty_ones():
     valid = validate(rows)
     assert valid["review"].tolist() == ["", "x"]
     assert valid["reason"].tolist() == ["", ""]
+
+
+def test_formulas_are_read_as_the_readings_say():
+    found = table([voice(1, wait=15.0), voice(2, wait=25.0), voice(3, Outcome.DROPPED)])
+    level = {s: compute(found, Definitions(service_level_s=s)).rate("voice.service_level_20") for s in (20.0, 30.0)}
+    assert [(rate.k, rate.n) for rate in level.values()] == [(1, 3), (2, 3)]
+    stayed = found["in_queue_s"].max()
+    for short, n in ((stayed, 3), (stayed + 0.1, 2)):
+        offered = compute(found, Definitions(short_abandon_s=short)).rate("voice.connect_rate")
+        assert (offered.k, offered.n) == (2, n)

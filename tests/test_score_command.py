@@ -98,7 +98,7 @@ def test_an_indicator_is_explained_by_its_sessions(run, inputs):
     shown = shopper("explain", "A.SE.1", "--run", run, "--inputs", inputs)
     for text in ("10.1.1", "人工接听量", f"{k} / {n}", "模拟测试值", "acd.csv", "X05", "未计入"):
         assert text in shown.out
-    assert "平均应答速度" not in shown.out, "warnings of other indicators are not shown"
+    assert "指标“平均应答速度”" not in shown.out, "warnings of other indicators are not shown"
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ class Waits(BaseModel):
     mean: Fraction | None  # of the values as they are written
     median: float | None
     p95: float | None  # one of the observed times
+    longest: float | None = None
     interval: tuple[float, float] | None  # None: fewer than two different values
     method: Literal["bca", "abc"] = "bca"
     seed: int | None = SEED
@@ -89,9 +90,12 @@ def _sorted(times: npt.ArrayLike) -> Floats:
 def _figures(ordered: Floats) -> dict[str, Any]:
     n = ordered.size
     if not n:
-        return {"n": 0, "mean": None, "median": None, "p95": None}
+        return {"n": 0, "mean": None, "median": None, "p95": None, "longest": None}
     middle = (float(ordered[(n - 1) // 2]) + float(ordered[n // 2])) / 2
-    return {"n": n, "mean": exact_sum(ordered) / n, "median": middle, "p95": quantile(ordered, 0.95)}
+    longest = float(ordered[-1])
+    return {
+        "n": n, "mean": exact_sum(ordered) / n, "median": middle, "p95": quantile(ordered, 0.95), "longest": longest,
+    }  # fmt: skip
 
 
 def mean_interval(times: Sequence[float] | Floats, seed: int = SEED) -> tuple[float, float] | None:
