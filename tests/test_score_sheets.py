@@ -265,6 +265,8 @@ def test_a_verdict_on_a_score_follows_the_score(whole, tmp_path):
     )
     assert edited.computed("汇总", f"K{rows['B.SQ.1']}") == "不符合"
     assert edited.computed("汇总", f"K{rows['B.SQ.4']}") == "符合"
+    remarks = [one.computed("D.1.1 服务规范性", "E9") for one in (sheets, edited)]
+    assert [said.partition("应达到")[2] for said in remarks] == ["85分以上：符合", "85分以上：不符合"]
 
 
 def test_the_same_scorecard_gives_the_same_bytes(whole):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from results.score_sheets.workbook import literal
 from results.words import percent, seconds, span
+from scoring.bands import Bounds
 from scoring.measures import MEASURES
 from scoring.scheme import Indicator, Method
 from scoring.scorecard import Line, Part
@@ -40,8 +42,8 @@ def shown(value: Fraction | None, unit: str | None) -> str:
     return f"{seconds(value)} s" if unit == "seconds" else f"{float(value):g}"
 
 
-def remark(line: Line) -> str:
-    """Returns the remark on one indicator."""
+def remark(line: Line, indicator: Indicator) -> str:
+    """Returns the remark on one indicator, without verdicts on its score, which may still change."""
     said: list[str] = []
     if line.source is not None:
         said.append(SOURCES.get(line.source, line.source) + _file(line))
@@ -56,7 +58,8 @@ def remark(line: Line) -> str:
         said.append(f"离散系数 {line.variation:.3f}")
     if line.band_verdict == "undecided":
         said.append("折算系数不能判定：" + "/".join(f"{float(k):.1f}" for k in dict.fromkeys(line.possible)))
-    said += [f"{t.quantity.zh}：{t.verdict.value}" for t in line.thresholds if t.verdict is not None]
+    pairs = zip(indicator.thresholds, line.thresholds, strict=True)
+    said += [f"{t.quantity.zh}：{t.verdict.value}" for rule, t in pairs if t.verdict and rule.of != "score"]
     if line.by is not None:
         said.append("评价人 " + line.by + (f"，{line.at}" if line.at else ""))
     if line.score is not None:
@@ -69,6 +72,12 @@ def remark(line: Line) -> str:
 def evidence(line: Line) -> str:
     """Returns which measures of simulation testing speak to part of an indicator; a person weighs them."""
     return "模拟测试旁证：" + "、".join(MEASURES[id_].name.zh for id_ in line.supports) if line.supports else ""
+
+
+def holds(rule: Bounds, cell: str) -> str:
+    """Returns the formula that says whether a number lies inside; ROUND(…, 9) takes off what binary fractions add."""
+    ends = ((">=", rule.at_least), (">", rule.above), ("<=", rule.at_most), ("<", rule.below))
+    return "AND(" + ",".join(f"ROUND({cell},9){sign}{literal(end)}" for sign, end in ends if end is not None) + ")"
 
 
 def _file(line: Line) -> str:

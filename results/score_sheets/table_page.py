@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from results.score_sheets.remarks import holds
 from results.score_sheets.tables import FULL, Row, Table
-from results.score_sheets.workbook import POINTS_FORM, SCORE, Book, Live, Page, at, literal
+from results.score_sheets.workbook import POINTS_FORM, SCORE, Book, Live, Page, at, literal, quoted
+from scoring.statistics import Verdict
 
 HEADS = ("评价项目", "评价内容", "分值", "得分", "备注")
 WIDTHS = (18.0, 32.0, 8.0, 9.0, 31.0)
@@ -98,6 +100,22 @@ def _row_place(page: Page, number: int, row: Row) -> Place:
     )
 
 
+def _remark(table: Table, score: str) -> str | Live:
+    """The remark, with the verdicts on the score itself as formulas."""
+    if not table.demands:
+        return table.remark
+    said = f"{table.remark}；" if table.remark else ""
+    words, now = [], []
+    for rule in table.demands:
+        name = f"{rule.quote}："
+        yes, no = (name + verdict.value for verdict in (Verdict.PASS, Verdict.FAIL))
+        words.append(f"IF({holds(rule, score)},{quoted(yes)},{quoted(no)})")
+        now.append(yes if table.score is not None and rule.holds(table.score) else no)
+    live = '&"；"&'.join(words)
+    value = table.remark if table.score is None else said + "；".join(now)
+    return Live(f'IF({score}="",{quoted(table.remark)},{quoted(said)}&{live})', value)
+
+
 def _score(page: Page, number: int, table: Table) -> Place:
     """百分制得分 of a table of one indicator, the score that may stand in for its rows, and the range."""
     points, got = _spans(table)
@@ -108,7 +126,7 @@ def _score(page: Page, number: int, table: Table) -> Place:
     rows = "合计÷分值合计×100" if table.to_100 else "合计，不折算（X21）"
     page.row(number, ("百分制得分", f"{rows}；填有直接评分的以其为准", FULL, None, table.remark), "total")
     page.put(number, 2, f"{rows}；填有直接评分的以其为准")
-    page.put(number, 5, table.remark)
+    page.put(number, 5, _remark(table, score))
     page.put(number, POINTS, FULL, "total", POINTS_FORM)
     page.put(number, GOT, Live(f'IF({direct}<>"",{direct},{filled})', table.score), "total")
     page.row(number + 1, ("直接评分", "不按上表逐项评分时填写，0～100", None, None, ""))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from results.score_sheets.remarks import methods, part_remark, remark
+from scoring.bands import Threshold
 from scoring.scheme import Dimension, Form, FormItem, Indicator, Scheme
 from scoring.scorecard import Line, Scorecard
 
@@ -42,6 +43,7 @@ class Table:
     missing: bool
     line: Line | None = None
     remark: str = ""
+    demands: tuple[Threshold, ...] = ()  # of the score
     direct: Fraction | None = None
     to_100: bool = True
 
@@ -143,37 +145,20 @@ def _indicator_row(card: Scorecard, indicator: Indicator, item: FormItem | None)
         content=(item.content if item and item.content else _content(indicator)).replace("；", "\n"),
         most=most,
         got=None if line.score is None else line.score * most / 100,
-        remark=remark(line),
+        remark=remark(line, indicator),
         line=line,
     )
 
 
 def _of_indicator(card: Scorecard, scheme: Scheme, indicator: Indicator) -> Table:
     line, form = card.line(indicator.id), scheme.form(indicator.id)
-    parts = {part.name.zh: part for part in line.parts if part.note != "k"}
-    named = form.items if form else ()
-    own = [item.name.zh for item in named]
-    if parts and list(parts) != own:  # rows of the evaluator's own (X20)
-        rows = [Row(name, "", part.most, part.got, part_remark(part)) for name, part in parts.items()]
-    elif named:
-        rows = [
-            Row(item.name.zh, item.content, item.points, part.got if part else None, part_remark(part))
-            for item in named
-            for part in [parts.get(item.name.zh)]
-        ]
-    else:
-        rows = [Row(text, "", None, None, "") for text in _pieces(indicator)]
-    place = next((n for n, item in enumerate(named) if item.value and len(rows) == len(named)), None)
-    if place is not None and line.value is not None:
-        old = rows[place]
-        rows[place] = Row(old.name, old.content, old.most, old.got, "；".join(filter(None, [old.remark, remark(line)])))
+    rows, remarked = _rows(line, indicator, form)
     missing = form is None or form.stated != "content"
     about = f"{indicator.name.zh}（{indicator.id}）｜条款 {'、'.join(indicator.clauses)}"
     about += f"｜权重 {float(indicator.weight):g}%｜评价方法：{methods([indicator])}"
     if missing:
         lacks = "仅有表名" if form and form.stated == "title" else "无此表"
         about += f"\n规则{lacks}，本表按条款评价内容生成，各项分值由评价人员确定（X20）"
-    said = remark(line) if place is None or line.value is None else ""
     table = Table(
         sheet=_sheet(form, indicator.name.zh, indicator.id),
         title=_title(form, indicator.name.zh, missing),
@@ -181,12 +166,31 @@ def _of_indicator(card: Scorecard, scheme: Scheme, indicator: Indicator) -> Tabl
         rows=tuple(rows),
         missing=missing,
         line=line,
-        remark=said,
+        remark="" if remarked else remark(line, indicator),
+        demands=tuple(rule for rule in indicator.thresholds if rule.of == "score"),
         to_100=card.readings.get("dtable.scale", "to_100") == "to_100",
     )
     if line.score is None or table.score == line.score:
         return table
-    return Table(**{**vars(table), "direct": line.score})
+    return replace(table, direct=line.score)
+
+
+def _rows(line: Line, indicator: Indicator, form: Form | None) -> tuple[list[Row], bool]:
+    """The rows, and whether one of them, the indicator's own value, has the remark on the indicator."""
+    parts = {part.name.zh: part for part in line.parts if part.note != "k"}
+    items = form.items if form else ()
+    if parts and list(parts) != [item.name.zh for item in items]:  # rows of the evaluator's own (X20)
+        return [Row(name, "", part.most, part.got, part_remark(part)) for name, part in parts.items()], False
+    if not items:
+        return [Row(text, "", None, None, "") for text in _pieces(indicator)], False
+    rows, remarked = [], False
+    for item in items:
+        part = parts.get(item.name.zh)
+        own = item.value and line.value is not None
+        remarked = remarked or own
+        said = remark(line, indicator) if own else part_remark(part)
+        rows.append(Row(item.name.zh, item.content, item.points, part.got if part else None, said))
+    return rows, remarked
 
 
 def _sheet(form: Form | None, name: str, id_: str = "") -> str:

@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from results.score_sheets.remarks import remark, shown
+from results.score_sheets.remarks import holds, remark, shown
 from results.score_sheets.table_page import SIGNED, Place
 from results.score_sheets.workbook import POINTS_FORM, RATIO, Book, Live, Page, at, literal, quoted
 from scoring.bands import Threshold
-from scoring.scheme import Dimension, Scheme
+from scoring.scheme import Dimension, Indicator, Scheme
 from scoring.scorecard import DimensionRange, Line, Range, Scorecard
 from scoring.statistics import Verdict
 
 HEADS = ("编号", "指标", "条款", "权重", "值", "系数", "得分", "加权得分", "下限", "上限", "判定", "备注")
-WIDTHS = (9.0, 25.0, 13.0, 8.0, 11.0, 7.0, 9.0, 10.0, 9.0, 9.0, 10.0, 46.0)
+WIDTHS = (9.0, 25.0, 15.0, 8.0, 11.0, 7.0, 9.0, 10.0, 9.0, 9.0, 10.0, 46.0)
 ID, NAME, CLAUSE, WEIGHT, VALUE, FACTOR, SCORE_, WEIGHTED, LOW, HIGH, VERDICT, REMARK = range(1, 13)
 SUMS = (WEIGHTED, LOW, HIGH)
 WAIVED = "不适用"
@@ -58,14 +58,16 @@ def write(book: Book, card: Scorecard, scheme: Scheme, places: Mapping[str, Plac
         for indicator in dimension.indicators:
             line = card.line(indicator.id)
             name = line.name.zh if names.count(line.name.zh) == 1 else f"{_above(dimension, line)} {line.name.zh}"
-            _line(page, row, line, name, places[line.id], indicator.thresholds)
+            _line(page, row, line, name, places[line.id], indicator)
             cells[line.id] = row, line
             row += 1
         found = next(one for one in card.composite.dimensions if one.id == dimension.id)
         _subtotal(page, row, first, dimension, found)
         subtotals[dimension.id] = row
         row += 1
-    return _composite(page, row + 1, card, scheme, _Terms(card, scheme, cells, subtotals), mean)
+    total = _composite(page, row + 1, card, scheme, _Terms(card, scheme, cells, subtotals), mean)
+    page.keep(row + 1)
+    return total
 
 
 def _above(dimension: Dimension, line: Line) -> str:
@@ -80,7 +82,7 @@ def _about(card: Scorecard) -> str:
     )
 
 
-def _line(page: Page, row: int, line: Line, name: str, place: Place, thresholds: Sequence[Threshold]) -> None:
+def _line(page: Page, row: int, line: Line, name: str, place: Place, indicator: Indicator) -> None:
     page.put(row, ID, line.id, "label")
     page.put(row, NAME, name)
     page.put(row, CLAUSE, "、".join(line.clauses))
@@ -102,8 +104,8 @@ def _line(page: Page, row: int, line: Line, name: str, place: Place, thresholds:
             counted = f"IF(ISNUMBER({weight}),{counted},0)"
         now = Fraction() if line.waived else end * line.weight / 100
         page.put(row, column, Live(counted, now), "number")
-    page.put(row, VERDICT, _verdict(line, thresholds, score), "label")
-    page.put(row, REMARK, remark(line))
+    page.put(row, VERDICT, _verdict(line, indicator.thresholds, score), "label")
+    page.put(row, REMARK, remark(line, indicator))
 
 
 def _verdict(line: Line, thresholds: Sequence[Threshold], score: str) -> str | Live:
@@ -114,16 +116,11 @@ def _verdict(line: Line, thresholds: Sequence[Threshold], score: str) -> str | L
     others = [found.verdict for bounds, found in pairs if bounds.of != "score"]
     if not demanded or Verdict.FAIL in others:
         return now
-    tests = ",".join(test for bounds in demanded for test in _tests(bounds, f"ROUND({score},9)"))
+    tests = ",".join(holds(bounds, score) for bounds in demanded)
     blank = Verdict.OPEN.value if any(others) else ""
     met = Verdict.PASS.value if all(verdict is Verdict.PASS for verdict in others) else Verdict.OPEN.value
     formula = f'IF({score}="",{quoted(blank)},IF(AND({tests}),{quoted(met)},{quoted(Verdict.FAIL.value)}))'
     return Live(formula, now)
-
-
-def _tests(bounds: Threshold, cell: str) -> list[str]:
-    pairs = ((">=", bounds.at_least), (">", bounds.above), ("<=", bounds.at_most), ("<", bounds.below))
-    return [f"{cell}{sign}{literal(limit)}" for sign, limit in pairs if limit is not None]
 
 
 def _subtotal(page: Page, row: int, first: int, dimension: Dimension, found: DimensionRange) -> None:
@@ -173,7 +170,6 @@ class _Terms:
 
 def _composite(page: Page, row: int, card: Scorecard, scheme: Scheme, terms: _Terms, mean: Total | None) -> Total:
     composite = card.composite
-    page.keep(row)
     page.row(row, ("", "综合评价", "条款", "满分", "", "", "得分率", "得分", "下限", "上限", "", "说明"), "head")
     if mean is not None:
         row = _mean(page, row + 1, card, mean)

@@ -31,7 +31,9 @@ _TINTS = {"head": "D9E2EC", "section": "EEF2F6", "input": "FFF7D6", "total": "F2
 SIZE = 10.0
 _SIZES = {"title": 14.0, "note": 9.0}
 _CENTRED = ("title", "head", "label", "number", "input", "total")
-NEARLY = 34  # rows of a landscape page
+PAPER = 770.0, 487.0  # points of a landscape A4 inside its margins
+WIDE = 5.25  # points of a column for each digit of its width
+NEARLY = 1.15
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _FORMULA = re.compile(r'<c r="([A-Z]+[0-9]+)"([^>]*?)><f>(.*?)</f><v\s*(?:/>|></v>)</c>', re.DOTALL)
 _MODIFIED = re.compile(rb"(<dcterms:modified[^>]*>)[^<]*(</dcterms:modified>)")
@@ -125,12 +127,15 @@ class Page:
 
         return _FORMULA.sub(result, data.decode()).replace(' customHeight="1"', "").encode()
 
-    def keep(self, row: int) -> None:
-        """Prints on one page if the rows up to ``row`` nearly fit; else the rest begins on the next page."""
-        if row <= NEARLY:
+    def keep(self, first: int) -> None:
+        """Prints the rows from ``first`` to the last on one page: all rows if they nearly fit, else after a break."""
+        widths = sum(self._width(column) for column in range(1, self.sheet.max_column + 1))
+        page = PAPER[1] * widths * WIDE / PAPER[0]  # what fits on a page, once it is as wide as the paper
+        heights = [float(self.sheet.row_dimensions[row].height or 0) for row in range(1, self.sheet.max_row + 1)]
+        if sum(heights) <= NEARLY * page:
             self.sheet.page_setup.fitToHeight = 1
-        else:
-            self.sheet.row_breaks.append(Break(id=row - 1))
+        elif sum(heights[: first - 1]) % page + sum(heights[first - 1 :]) > page:
+            self.sheet.row_breaks.append(Break(id=first - 1))
 
     def freeze(self, row: int, column: int = 1) -> None:
         """Keeps the rows above ``row`` in sight, and prints the one just above it on every page."""
@@ -215,8 +220,9 @@ def number(value: Fraction) -> int | float:
 
 
 def quoted(text: str) -> str:
-    """Returns a text as formulas write it."""
-    return '"' + text.replace('"', '""') + '"'
+    """Returns a text as formulas write it: in pieces, for one may hold 255 letters."""
+    pieces = [text[n : n + 250] for n in range(0, len(text), 250)] or [""]
+    return "&".join('"' + piece.replace('"', '""') + '"' for piece in pieces)
 
 
 def literal(value: Fraction | int) -> str:
