@@ -96,6 +96,7 @@ def test_two_is_a_range_of_the_85_points_that_apply():
     # 70.8/85 x 100 = 1416/17 = 83.29 to (70.8 + 5)/85 x 100 = 1516/17 = 89.18
     assert found["composite"]["literal"] is None
     assert (found["composite"]["low"], found["composite"]["high"]) == (number("1416/17"), number("1516/17"))
+    assert found["stars"]["possible"] == [3]  # both ends lie in [80, 90), and the maturity is 五级
 
 
 def test_two_completed():
@@ -109,6 +110,8 @@ def test_two_without_waivers():
     found = contract(ID, **two({**TWO_ALPHA, "C.5.2": "0.5"}))
     # the three items are missing now: 73.3 to 88.3 of 100
     assert (found["composite"]["low"], found["composite"]["high"]) == (number("73.3"), number("88.3"))
+    assert sorted(found["stars"]["possible"]) == [0, 3]
+    assert (found["stars"]["stars"], found["stars"]["decided"]) == (None, False)
     assert found["composite"]["literal"] is None
 
 
@@ -199,8 +202,15 @@ def test_maturity_levels(maturity, total, level):
 
 def test_an_item_without_a_level_leaves_the_maturity_open():
     maturity = {item: 3 for item in (*FIVES, *TENS) if item != "7.2"}
-    found = contract(ID, **{**ONE, "maturity": maturity})["maturity"]
-    assert found["score"] is None
+    found = contract(ID, **{**ONE, "maturity": maturity})
+    # 87 - 3 = 84 without 7.2, which adds 1 to 5: 85 to 89, 三级 either way
+    assert [found["maturity"][key] for key in ("score", "low", "high", "possible")] == [None, 85, 89, [3]]
+    assert found["stars"]["possible"] == [3]
+    maturity = {item: 3 for item in (*FIVES, *TENS) if item not in TENS[:2]}
+    found = contract(ID, **{**ONE, "maturity": maturity})
+    # 87 - 12 = 75, and 4 to 20 more: 79 to 95, 三级 or 四级; 86.8 earns three stars with both
+    assert [found["maturity"][key] for key in ("score", "low", "high", "possible")] == [None, 79, 95, [3, 4]]
+    assert found["stars"]["possible"] == [3]
 
 
 # Case 4: levels of the five-point scale instead of numbers, by the evaluator's own choice.

@@ -148,6 +148,10 @@ def test_x24_a_week_below_the_band_that_counts():
     assert codes(low).count("X24") == 1
     assert "第30周" in warning(low, "X24")
     assert "300" in warning(low, "X24")
+    weeks = {"2026-W30": 450, "2026-W31": 450, "2026-W32": 900}  # mean 600; two weeks short alike
+    said = {warning(contract(A, **surveyed(system=None, manual={w: weeks[w] for w in order})), "X24")
+            for order in (sorted(weeks), sorted(weeks, reverse=True))}  # fmt: skip
+    assert len(said) == 1
     even = surveyed(system=None, manual={"2026-W30": 500, "2026-W31": 700})
     assert "X24" not in codes(contract(A, **even))
     lowest = surveyed(system=None, manual={"2026-W30": 10, "2026-W31": 20})  # below all bands: nothing to fall short of
