@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from harness.cli import app
 from scoring import inputs_sheets as layout
 from scoring import inputs_words as words
+from scoring.defects import defects
 from scoring.inputs import Inputs, load_inputs
 from scoring.inputs_template import template_yaml
 from scoring.inputs_template_workbook import template_workbook, template_xlsx
@@ -68,7 +69,11 @@ def test_yaml_tells_what_each_thing_is(scheme):
             assert word in about, (indicator.id, word)
         if indicator.formula:
             assert words.both(indicator.formula) in about
-    for key, (switch, codes) in words.switches_of(scheme).items():
+    mine = [defects()[code] for code in dict.fromkeys(caveat.code for caveat in scheme.defects)]
+    switches = {switch.key: switch for defect in mine for switch in defect.switches}
+    assert list(words.switches_of(scheme)) == list(switches)
+    for key, switch in switches.items():
+        codes = [defect.code for defect in mine if switch in defect.switches]
         about, line = re.search(rf"^(  # .*)\n(  {re.escape(key)}:.*)$", text, re.MULTILINE).groups()
         assert all(code in about for code in codes)
         assert words.default(switch) in line
