@@ -101,8 +101,8 @@ def _result(factor: Factor, given: Given | None, readings: Readings, contacts: d
         value = _statistic(weeks, readings) if isinstance(entered, dict) else entered
         coefficient = _route(route, value, readings)
         found.append((coefficient, value))
-        low = {week: n for week, n in weeks.items() if route.band(n).coefficient < coefficient}
-        said += [("weeks_low", {"week": _same(week[-2:]), "n": _same(f"{float(n):g}")}) for week, n in low.items()]
+        low = [(week, n) for week, n in sorted(weeks.items()) if route.band(n).coefficient < coefficient]
+        said += [("weeks_low", {"week": _same(week[-2:]), "n": _same(f"{float(n):g}")}) for week, n in low]
         if route.unit == "per_year" and 1 < value < 2:
             said.append(("frequency_gap", {"frequency": _same(f"{float(value):g}")}))
     if not found:

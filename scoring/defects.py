@@ -7,6 +7,7 @@ turned in the ``readings:`` block of the inputs, by its key, for example ``star.
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import cache
@@ -145,6 +146,13 @@ class Readings:
         """Returns a table, empty where none was given."""
         found = self[key]
         return found if isinstance(found, dict) else {}
+
+    def shown(self, key: str) -> str:
+        """Returns how a switch stands, in words that do not depend on the order things were written in."""
+        found = self[key]
+        if isinstance(found, dict):
+            return json.dumps(found, ensure_ascii=False, sort_keys=True, default=str)
+        return f"{float(found):g}" if isinstance(found, Fraction) else str(found)
 
     def turned(self, defect: Defect) -> bool:
         """Whether one of the defect's switches is not at its default."""

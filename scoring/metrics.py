@@ -123,8 +123,7 @@ def compute(table: pd.DataFrame, definitions: Definitions | None = None) -> Metr
     """
     table = validate(table)
     started = table["started_utc"].tolist()
-    words = {name: Words.of(table[name], ALLOWED[name]) for name in ("channel", "outcome", "resolution")}
-    read = definitions or Definitions()
+    words, read = _words(table), definitions or Definitions()
     parts = {channel: Sessions.of(table, words, channel, read) for channel in ("voice", "chat")}
     return Metrics(
         runs=tuple(sorted(table["run"].unique())),
@@ -189,84 +188,147 @@ class Sessions:
         values: Floats = self.column(name)[rows]
         return values[~np.isnan(values)]
 
+    def added(self, name: str, rows: Mask) -> Floats:
+        """Returns what each row adds to the sum of a column over ``rows``."""
+        return np.where(rows, np.nan_to_num(self.column(name)), 0.0)
+
+
+@dataclass(frozen=True)
+class Share:
+    """What each row of the table adds to a rate: to ``k``, to ``n``, to what could not be told, to what is too near."""
+
+    k: Mask | Floats
+    n: Mask | Floats
+    missing: Mask | Floats | None = None
+    near: Mask | None = None
+
+    @property
+    def rate(self) -> Rate:
+        """The rate of all rows."""
+        unknown = 0 if self.missing is None else self.missing.sum()
+        return Rate.of(
+            self.k.sum(), self.n.sum(), missing=unknown, boundary=0 if self.near is None else self.near.sum()
+        )
+
+
+@dataclass(frozen=True)
+class Times:
+    """The column of a wait and the rows that it is of; with ``strict`` each should have a value, the others miss it."""
+
+    rows: Mask
+    column: str
+    u: str | None = None
+    strict: bool = True
+
+    def waits(self, of: Sessions) -> Waits:
+        """Returns the waits of all rows."""
+        times = of.known(self.column, self.rows)
+        typical = np.sort(of.known(self.u, self.rows)) if self.u else ()
+        return Waits.of(
+            times,
+            missing=int(self.rows.sum()) - len(times) if self.strict else 0,
+            u=float(np.mean(typical)) if len(typical) else None,
+        )
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What each row of a table adds to one measure: ``k`` of ``n`` to a rate; ``seconds`` to a wait, or NaN."""
+
+    counts: Mask
+    k: Floats | None = None
+    n: Floats | None = None
+    seconds: Floats | None = None
+
+
+def contribution(table: pd.DataFrame, id_: str, definitions: Definitions | None = None) -> Contribution:
+    """Returns what each row of a table of observations adds to the measure ``id_``, by the formulas of :func:`compute`.
+
+    Raises:
+        RunError: the table is not a valid table of observations.
+    """
+    table = validate(table)
+    channel, _, name = id_.partition(".")
+    of = Sessions.of(table, _words(table), channel, definitions or Definitions())
+    if MEASURES[id_].kind == "rate":
+        share = _rates(channel, of)[name]
+        k, n = share.k.astype(np.float64), share.n.astype(np.float64)
+        return Contribution(n > 0, k=k, n=n)
+    times = _times(channel, of)[name]
+    seconds = np.where(times.rows, of.column(times.column).astype(np.float64), np.nan)
+    return Contribution(~np.isnan(seconds), seconds=seconds)
+
+
+def _words(table: pd.DataFrame) -> dict[str, Words]:
+    return {name: Words.of(table[name], ALLOWED[name]) for name in ("channel", "outcome", "resolution")}
+
 
 def _channel(channel: str, of: Sessions) -> ChannelMetrics:
-    valid, answered = of.valid, of.answered
-    resolved, unknown = (of.words["resolution"].among(word) for word in ("resolved", "unknown"))
-    rates = {
-        "resolution": Rate.of((valid & resolved).sum(), (valid & ~unknown).sum(), missing=(valid & unknown).sum()),
-        "network_failure": Rate.of((valid & of.ended("NET_FAIL")).sum(), valid.sum()),
-    }
-    waits = {"setup": _waits(of, valid, "setup_s", strict=False)}
-    if channel == "voice":
-        rates |= _voice_rates(of)
-        waits |= {
-            "answer_speed": _waits(of, answered, "wait_s", u="wait_u_s"),
-            "answer_speed_request": _waits(of, answered, "wait_request_s"),
-            "answer_speed_first_word": _waits(of, answered, "wait_first_word_s"),
-            "handling_time": _waits(of, answered, "talk_s"),
-        }
-    else:
-        rates["handoff_success"] = _handoff(of)
-        waits |= {
-            "first_response": _waits(of, valid, "first_response_s", strict=False),
-            "reply": _waits(of, valid, "reply_p50_s", strict=False),
-            "handoff": _waits(of, answered, "handoff_s"),
-        }
+    rates, waits = _rates(channel, of), _times(channel, of)
     return ChannelMetrics(
         flow=_flow(of),
         outcomes={outcome: n for outcome in sorted(OUTCOMES) if (n := int((of.all & of.ended(outcome)).sum()))},
         limits_s=tuple(np.unique(of.known("queue_limit_s", of.offered)).tolist()),
-        rates={id_: rates[name] for id_ in MEASURES if (name := id_.removeprefix(f"{channel}.")) in rates},
-        waits={id_: waits[name] for id_ in MEASURES if (name := id_.removeprefix(f"{channel}.")) in waits},
+        rates={id_: rates[name].rate for id_ in MEASURES if (name := id_.removeprefix(f"{channel}.")) in rates},
+        waits={id_: waits[name].waits(of) for id_ in MEASURES if (name := id_.removeprefix(f"{channel}.")) in waits},
         survival=_survival(of),
         speed_with_abandoned=_with_abandoned(of),
         review=int((of.all & of.column("needs_review") & ~of.ended(*NOT_VALID)).sum()),
     )
 
 
-def _voice_rates(of: Sessions) -> dict[str, Rate]:
-    answered = of.answered.sum()
-    asked = of.valid & (of.column("asked_human") | of.offered)
-    transfers = of.known("transfers", of.answered)
-    right, wrong, unknown = (of.known(f"facts_{what}", of.answered).sum() for what in ("right", "wrong", "unknown"))
-    return {
-        "connect_rate": Rate.of(answered, of.offered.sum()),
-        "connect_rate_end_to_end": Rate.of(answered, asked.sum()),
-        "connect_rate_attempts": Rate.of(answered, (of.valid & ~of.ended("IVR_SERVED")).sum()),
+def _rates(channel: str, of: Sessions) -> dict[str, Share]:
+    """The rates of a channel, by their name without it."""
+    valid, answered, offered = of.valid, of.answered, of.offered
+    resolved, unknown = (of.words["resolution"].among(word) for word in ("resolved", "unknown"))
+    asked = valid & (of.column("asked_human") | offered)
+    rates = {
+        "resolution": Share(valid & resolved, valid & ~unknown, valid & unknown),
+        "network_failure": Share(valid & of.ended("NET_FAIL"), valid),
+    }
+    if channel == "chat":
+        late = ~(of.column("handoff_s") <= of.column("queue_limit_s"))
+        missing = answered & np.isnan(of.column("handoff_s"))
+        return rates | {"handoff_success": Share(answered & ~late, asked & ~missing, missing)}
+    transfers = of.column("transfers")
+    right, wrong, unsure = (of.added(f"facts_{what}", answered) for what in ("right", "wrong", "unknown"))
+    return rates | {
+        "connect_rate": Share(answered, offered),
+        "connect_rate_end_to_end": Share(answered, asked),
+        "connect_rate_attempts": Share(answered, valid & ~of.ended("IVR_SERVED")),
         "service_level_20": _within(of, "wait_s", u="wait_u_s"),
         "service_level_20_request": _within(of, "wait_request_s"),
         "service_level_20_first_word": _within(of, "wait_first_word_s"),
-        "transfer_rate": Rate.of((transfers > 0).sum(), len(transfers), missing=answered - len(transfers)),
-        "facts_right": Rate.of(right, right + wrong, missing=unknown),
+        "transfer_rate": Share(
+            answered & (transfers > 0), answered & ~np.isnan(transfers), answered & np.isnan(transfers)
+        ),
+        "facts_right": Share(right, right + wrong, unsure),
     }
 
 
-def _within(of: Sessions, column: str, u: str | None = None) -> Rate:
+def _times(channel: str, of: Sessions) -> dict[str, Times]:
+    """The waits of a channel, by their name without it."""
+    setup = {"setup": Times(of.valid, "setup_s", strict=False)}
+    if channel == "chat":
+        return setup | {
+            "first_response": Times(of.valid, "first_response_s", strict=False),
+            "reply": Times(of.valid, "reply_p50_s", strict=False),
+            "handoff": Times(of.answered, "handoff_s"),
+        }
+    return setup | {
+        "answer_speed": Times(of.answered, "wait_s", u="wait_u_s"),
+        "answer_speed_request": Times(of.answered, "wait_request_s"),
+        "answer_speed_first_word": Times(of.answered, "wait_first_word_s"),
+        "handling_time": Times(of.answered, "talk_s"),
+    }
+
+
+def _within(of: Sessions, column: str, u: str | None = None) -> Share:
     """Answered within 20 s of all offered; an answered call whose wait is unknown is in neither, but is counted."""
-    limit = of.read.service_level_s
-    waits = of.column(column)[of.answered]
-    missing = np.isnan(waits).sum()
-    near = (np.abs(waits - limit) <= 2 * of.column(u)[of.answered]).sum() if u else 0
-    return Rate.of((waits <= limit).sum(), of.offered.sum() - missing, missing=missing, boundary=near)
-
-
-def _handoff(of: Sessions) -> Rate:
-    asked = of.valid & (of.column("asked_human") | of.offered)
-    times, limits = of.column("handoff_s")[of.answered], of.column("queue_limit_s")[of.answered]
-    missing = np.isnan(times).sum()
-    return Rate.of((times <= limits).sum(), asked.sum() - missing, missing=missing)
-
-
-def _waits(of: Sessions, rows: Mask, column: str, *, u: str | None = None, strict: bool = True) -> Waits:
-    """The known values of a column. With ``strict``, every row should have one and the others count as missing."""
-    times = of.known(column, rows)
-    typical = np.sort(of.known(u, rows)) if u else ()
-    return Waits.of(
-        times,
-        missing=int(rows.sum()) - len(times) if strict else 0,
-        u=float(np.mean(typical)) if len(typical) else None,
-    )
+    limit, waits = of.read.service_level_s, of.column(column)
+    missing = of.answered & np.isnan(waits)
+    near = of.answered & (np.abs(waits - limit) <= 2 * of.column(u)) if u else None
+    return Share(of.answered & (waits <= limit), of.offered & ~missing, missing, near)
 
 
 def _with_abandoned(of: Sessions) -> float | None:

@@ -20,7 +20,8 @@ T = TypeVar("T")
 def rated(scheme: Scheme, inputs: Inputs, readings: Readings) -> tuple[Rated, ...]:
     """Returns the score of each occasion: sum(points x alpha) / sum(points that apply) x 100, as a range (T05)."""
     items = applicable(scheme, inputs)
-    return tuple(_rated(scheme, occasion, items, readings) for occasion in inputs.occasions)
+    ordered = sorted(inputs.occasions, key=lambda occasion: (occasion.rater, occasion.id))
+    return tuple(_rated(scheme, occasion, items, readings) for occasion in ordered)
 
 
 def applicable(scheme: Scheme, inputs: Inputs) -> list[Indicator]:

@@ -181,8 +181,10 @@ class Indicator(Strict):
         return next((band for band in self.bands if band.holds(value)), None)
 
     def on_boundary(self, value: Fraction) -> bool:
-        """Whether ``value`` is exactly where two bands meet."""
-        return any(value == band.lower for band in self.bands)
+        """Whether ``value`` is exactly where two bands meet that both claim it: 80%~90%之间 does, 低于70% does not."""
+        return any(value == band.at_least for band in self.bands) and any(
+            value == band.below and band.lower is not None for band in self.bands
+        )
 
 
 class Group(Strict):

@@ -120,7 +120,7 @@ def score(
         organisation=inputs.organisation,
         inputs=entered.file if entered else None,
         inputs_sha256=entered.sha256 if entered else None,
-        readings={key: str(value) for key, value in sorted(readings.given.items())},
+        readings={key: readings.shown(key) for key in sorted(readings.given) if readings.turned_key(key)},
         lines=lines,
         composite=composite,
         requirements=requirements,

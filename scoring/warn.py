@@ -29,8 +29,10 @@ POLICIES = {
 }
 _LANGS: tuple[Lang, Lang] = ("zh", "en")
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
-_OWN_WORDS = {"T01", "X02", "X09"}  # their placeholders already say which reading was taken
+_OWN_WORDS = {"T01", "X02", "X09", "X13"}  # their placeholders already say which reading was taken
 _REFERENCES = {"X41", "X42"}
+LOWER = Text(zh="下限包含", en="the lower limit is included")
+UPPER = Text(zh="上限包含", en="the upper limit is included")
 NO_PASS, PASS = Text(zh="不通过", en="not passed"), Text(zh="通过（无星级）", en="passed, no star")
 
 Words = dict[str, Text]
@@ -96,7 +98,7 @@ def _text(caveat: Caveat, words: Words, readings: Readings) -> Text:
     zh, en = (_fill(warning.in_(lang), {key: word.in_(lang) for key, word in words.items()}) for lang in _LANGS)
     turned = [] if defect is None else [s.key for s in defect.switches if readings.turned_key(s.key)]
     if turned and caveat.code not in _OWN_WORDS:
-        how = "；".join(f"{key}={readings[key]}" for key in turned)
+        how = "；".join(f"{key}={readings.shown(key)}" for key in turned)
         zh, en = (
             f"{zh}（读法已改：{how}；上文为默认读法）",
             f"{en} (reading changed: {how}; the above is the default one)",
@@ -273,6 +275,7 @@ def _common(result: Result) -> Words:
         "valid_to": _same(end.isoformat() if end else "–"),
         "limits": _same(limits or "–"),
         "with_abandoned": _same(abandoned),
+        "boundary": UPPER if result.readings["bands.boundary"] == "upper_inclusive" else LOWER,
         "plan": Text(zh="未注明", en="not given") if plan is None else _same(str(plan)),
         "included": Text(zh="计入", en="added") if result.composite.with_boost else Text(zh="不计入", en="not added"),
     }
@@ -284,8 +287,9 @@ def _common(result: Result) -> Words:
         words["reading"] = _same(result.stars.reading)
         words["other"] = stars_text(result.stars.other)
     if result.inputs is not None and result.inputs.waived:
-        waived = [waiver.item for waiver in result.inputs.waived]
-        points = sum((i.weight for _, i in result.scheme.indicators() if i.id in waived), Fraction())
+        given = {waiver.item for waiver in result.inputs.waived}
+        waived = [indicator.id for _, indicator in result.scheme.indicators() if indicator.id in given]
+        points = sum((i.weight for _, i in result.scheme.indicators() if i.id in given), Fraction())
         words["items"], words["points"] = _same("、".join(waived)), _same(f"{float(points):g}")
     return words
 

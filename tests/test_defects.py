@@ -20,6 +20,7 @@ CODES = [f"X{n:02}" for n in range(1, 45)] + [f"T{n:02}" for n in range(1, 13)] 
 PLACEHOLDERS = {
     *("valid_to", "name", "policy", "value", "coefficient", "with_abandoned", "limits", "week", "n", "a", "b"),
     *("reading", "other", "rounded", "score", "items", "points", "included", "codes", "plan", "frequency", "table"),
+    "boundary",
 }
 DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(
@@ -92,7 +93,7 @@ SENTENCES: dict[str, tuple[str, dict[str, str]]] = {
     "X12": ("本次模拟测试由认证机构实施，不计入受审核方人工调研样本量。", {}),
     "X13": (
         "接通率恰为90%，落在两档交界，按“下限包含”取1.0。",
-        {"name": "接通率", "value": "90%", "coefficient": "1.0"},
+        {"name": "接通率", "value": "90%", "coefficient": "1.0", "boundary": "下限包含"},
     ),
     "X14": ("比较采用全数值比较法；显示值为修约值。", {}),
     "X15": ("人工呼入量口径未定义：本报告以“进入人工排队”计。排队上限L=180秒。", {"limits": "180"}),

@@ -42,7 +42,7 @@ def test_connect_rate_boundaries_take_the_lower_inclusive_band(answered, failed,
     assert line.coefficient == Fraction(coefficient)
     assert line.score == 100 * Fraction(coefficient)
     assert line.weighted == 15 * Fraction(coefficient)
-    on_boundary = answered + failed == 10 and answered in (7, 8, 9)
+    on_boundary = answered + failed == 10 and answered in (8, 9)
     assert ("X13" in codes(found)) == on_boundary
 
 
