@@ -7,10 +7,10 @@ from fractions import Fraction
 
 from openpyxl.utils import get_column_letter
 
-from scoring import inputs_sheets as layout
-from scoring import inputs_words as words
-from scoring.inputs_template import template_yaml
-from scoring.inputs_template_workbook import template_workbook
+from scoring.inputs import sheets as layout
+from scoring.inputs import words
+from scoring.inputs.template import template_yaml
+from scoring.inputs.template_workbook import template_workbook
 
 SAMPLES = {"share": "0.912", "seconds": "6.2", "count": "9", "per_week": "320", "per_year": "1.5", "points": "82.5"}
 EVIDENCE = {"file": "acd.csv", "by": "r1", "at": "2026-11-20", "note": "第三季度，见附件"}

@@ -8,7 +8,7 @@ import pytest
 
 from scenarios.errors import InputsError
 from scoring.inputs import load_inputs
-from scoring.inputs_template_workbook import template_xlsx
+from scoring.inputs.template_workbook import template_xlsx
 from scoring.scheme import load_scheme
 
 load_once = cache(load_scheme)

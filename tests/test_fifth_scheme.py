@@ -10,7 +10,7 @@ from results.score_sheets import write_score_sheets
 from scenarios.errors import SchemeError
 from scoring.contract import as_contract
 from scoring.inputs import Inputs, check
-from scoring.inputs_template import template_yaml
+from scoring.inputs.template import template_yaml
 from scoring.scheme import load_scheme
 from scoring.scorer import score
 from tests.shopper import shopper

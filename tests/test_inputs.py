@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from scenarios.errors import InputError, InputsError
-from scoring import inputs_model
 from scoring.inputs import Inputs, Places, check, load_inputs
+from scoring.inputs import model as inputs_model
 from scoring.scheme import load_scheme, schemes
 from tests.conventions import ROOT
 from tests.inputs_material import as_yaml, everything

@@ -9,12 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app
-from scoring import inputs_sheets as layout
-from scoring import inputs_words as words
 from scoring.defects import defects
-from scoring.inputs import Inputs, load_inputs
-from scoring.inputs_template import template_yaml
-from scoring.inputs_template_workbook import template_workbook, template_xlsx
+from scoring.inputs import Inputs, load_inputs, words
+from scoring.inputs import sheets as layout
+from scoring.inputs.template import template_yaml
+from scoring.inputs.template_workbook import template_workbook, template_xlsx
 from scoring.scheme import load_scheme, schemes
 from tests.inputs_material import as_yaml, cell_of, everything, filled_workbook, filled_yaml, leaves
 

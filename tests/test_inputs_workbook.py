@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scenarios.errors import InputError, InputsError
-from scoring import inputs_sheets as layout
 from scoring.inputs import Inputs, load_inputs
-from scoring.inputs_template_workbook import template_workbook
+from scoring.inputs import sheets as layout
+from scoring.inputs.template_workbook import template_workbook
 from tests.conventions import ROOT
 from tests.inputs_material import cell_of
 from tests.inputs_workbooks import BANK, COMPLAINTS, TEMPLATES, book_of, load, load_once, refusal

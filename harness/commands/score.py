@@ -104,11 +104,11 @@ def inputs_template(
         raise InputError(f"--format {format_} does not fit its name", file=output, cure="rename it, or drop --format")
     content: str | bytes
     if workbook or format_ is TemplateFormat.XLSX:
-        from scoring.inputs_template_workbook import template_xlsx
+        from scoring.inputs.template_workbook import template_xlsx
 
         content, output = template_xlsx(loaded), output or Path(f"inputs-{scheme}.xlsx")
     else:
-        from scoring.inputs_template import template_yaml
+        from scoring.inputs.template import template_yaml
 
         content = template_yaml(loaded)
     if output is None:

@@ -12,7 +12,7 @@ from typing import Any, get_args
 from scenarios.yaml_file import Path_
 from scoring.bands import Unit
 from scoring.defects import Readings
-from scoring.inputs_model import Given, Inputs, number, shown
+from scoring.inputs.model import Given, Inputs, number, shown
 from scoring.measures import MEASURES
 from scoring.scheme import Application, Factor, Indicator, Policy, Scheme
 

@@ -19,12 +19,12 @@ from pydantic import ValidationError
 from scenarios.errors import InputsError
 from scenarios.explain import explain
 from scenarios.yaml_file import Path_, Place
-from scoring import inputs_sheets as layout
 from scoring.defects import switches
 from scoring.inputs import Entered, Inputs, Places, check
-from scoring.inputs_cells import Cell, Grid, grids
-from scoring.inputs_fit import figures
-from scoring.inputs_sheets import Column, Kind, Sheet
+from scoring.inputs import sheets as layout
+from scoring.inputs.cells import Cell, Grid, grids
+from scoring.inputs.fit import figures
+from scoring.inputs.sheets import Column, Kind, Sheet
 from scoring.scheme import Scheme
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from scoring import inputs_words as words
-from scoring.inputs_model import FORMAT, Source, shown
+from scoring.inputs import words
+from scoring.inputs.model import FORMAT, Source, shown
 from scoring.scheme import Dimension, Indicator, Scheme
 
 _PLAIN = re.compile(r"[A-Za-z\u4e00-\u9fff][\w.\u4e00-\u9fff（）-]*")

@@ -16,8 +16,8 @@ from pathlib import Path
 from scenarios.errors import InputError, InputsError
 from scenarios.yaml_file import Loaded, Path_, load_with_hash
 from scoring.defects import Readings
-from scoring.inputs_fit import misfits
-from scoring.inputs_model import (
+from scoring.inputs.fit import misfits
+from scoring.inputs.model import (
     FORMAT,
     NUMBER,
     Checked,
@@ -94,7 +94,7 @@ def load_inputs(path: str | Path, scheme: Scheme) -> Entered:
     """
     suffix = Path(path).suffix.lower()
     if suffix in WORKBOOKS:
-        from scoring.inputs_workbook import read  # openpyxl takes a second to import
+        from scoring.inputs.workbook import read  # openpyxl takes a second to import
 
         return read(Path(path), scheme)
     if suffix in _OTHERS:

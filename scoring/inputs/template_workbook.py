@@ -1,4 +1,4 @@
-"""A workbook of inputs to fill in by hand: the sheets of :mod:`scoring.inputs_sheets`, with what each row means."""
+"""A workbook of inputs to fill in by hand: the sheets of :mod:`scoring.inputs.sheets`, with what each row means."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.properties import PageSetupProperties
 
-from scoring import inputs_sheets as layout
-from scoring import inputs_words as words
-from scoring.inputs_model import FORMAT, shown
-from scoring.inputs_sheets import Column, Sheet
+from scoring.inputs import sheets as layout
+from scoring.inputs import words
+from scoring.inputs.model import FORMAT, shown
+from scoring.inputs.sheets import Column, Sheet
 from scoring.scheme import Indicator, Scheme
 
 Row = dict[str, Any]

@@ -7,8 +7,8 @@ from fractions import Fraction
 from scenarios.model import Text
 from scoring.bands import Bounds, Unit
 from scoring.defects import Readings, Switch, defects
-from scoring.inputs_fit import BORROW, factors_of
-from scoring.inputs_model import shown
+from scoring.inputs.fit import BORROW, factors_of
+from scoring.inputs.model import shown
 from scoring.scheme import Factor, Indicator, Scheme
 
 UNITS: dict[Unit, Text] = {
