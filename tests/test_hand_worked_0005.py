@@ -299,3 +299,9 @@ def test_dimension_order_is_that_of_the_rule():
     found = contract(ID, **ONE)
     assert [one["id"].rpartition(".")[0] for one in found["indicators"]][::4] == [*BASE, "A.IN", "A.SO"]
     assert [one["max"] for one in found["dimensions"]] == [55, 40, 30, 20, 10, 8]
+
+
+def test_a_value_for_the_threshold_and_a_score_by_a_person():
+    # 10.1.2 demands 80 % and makes no score of it: the value is judged, the person's 70 is 7 of 10 points
+    found = indicator(contract(ID, indicators={"A.SE.2": {"value": "0.79", "source": "system", "score": 70}}), "A.SE.2")
+    assert (found["verdict"], found["score"], found["weighted"], found["source"]) == ("不符合", 70, 7, "person")

@@ -41,7 +41,7 @@ MISTAKES = [
     ({"得分!C4": 0.8}, "得分!C4: A.SQ.3 has no formula and so no value, a person scores it (write score: 0 to 100)"),
     (
         {"得分!C6": 0.9, "得分!D6": 90},
-        "得分!A6: 'indicators.A.SE.1': both a value and a score are given; keep one of the two",
+        "得分!A6: A.SE.1: both a value and a score are given, and the value gives the score (keep one)",
     ),
     ({"得分!E6": 500}, "得分!A6: 'indicators.A.SE.1': nothing is given; write a value or a score"),
     (

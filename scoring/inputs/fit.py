@@ -197,6 +197,9 @@ def _entry(path: Path_, given: Given, indicator: Indicator, scheme: Scheme, read
         if indicator.unit is None and getattr(given, key):
             cure = "write score: 0 to 100"
             yield (*path, key), f"{indicator.id} has no formula and so no value, a person scores it", cure
+    by_hand = readings.table("score_policy").get(indicator.id, indicator.policy) == "manual"
+    if given.value is not None and given.score is not None and not by_hand:
+        yield path, f"{indicator.id}: both a value and a score are given, and the value gives the score", "keep one"
     factors = {factor.id: factor for factor in factors_of(indicator, readings)}
     for id_, routes in given.factors.items():
         if id_ not in factors:

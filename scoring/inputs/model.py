@@ -208,8 +208,6 @@ class Given(Blanks):
 
     @model_validator(mode="after")
     def _says_something(self) -> Given:
-        if self.value is not None and self.score is not None:
-            raise ValueError("both a value and a score are given; keep one of the two")
         if (self.low is None) != (self.high is None):
             raise ValueError("an interval takes both low and high; write the other one, too")
         if self.low is not None and self.high is not None:

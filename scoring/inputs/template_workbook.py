@@ -33,7 +33,7 @@ _TOP = Alignment(vertical="top", wrap_text=True)
 NOTES = (
     "黄色单元格填写，灰色不适用，白色不读取。Fill in yellow cells; grey ones do not apply, white ones are not read.",
     "留空即视为没有给出，不按零计。What is left blank counts as not given, never as zero.",
-    "每项指标给数值或得分之一。Give a value or a score of each indicator, not both.",
+    "每项指标给数值或得分；规则无换算的指标可同时给。Give a value or a score of each, both where a person scores.",
     "比率写0至1，91.2%写作0.912；设为百分比格式的91.2%也按0.912读取。A ratio is 0 to 1: 91.2 % is 0.912.",
     "时长写秒；得分写0至100；α写0至1。Durations are seconds, scores 0 to 100, alpha 0 to 1.",
     "日期写2026-11-20，月份写2026-08，周写2026-W30（ISO 8601）。Dates, months and ISO weeks are written so.",
