@@ -4,6 +4,7 @@ import io
 import re
 import zipfile
 
+import openpyxl
 import pytest
 
 from results.score_sheets import score_sheets, write_score_sheets
@@ -175,8 +176,9 @@ def test_the_sheets_of_0005_are_those_of_annex_d_and_one_for_each_indicator_with
     _, sheets = whole["bank"]
     names = sheets.book.sheetnames
     assert names[:3] == ["说明", "汇总", SQ1]
-    assert len(names) == 2 + 16 + 2 + 1
-    for sheet in sheets.book.worksheets[2:-1]:
+    assert len(names) == 2 + 16 + 2 + 1 + 2
+    assert names[-2:] == ["符合性检查", "服务特性"]
+    for sheet in sheets.book.worksheets[2:-3]:
         assert [cell.value for cell in sheet[3]] == ["评价项目", "评价内容", "分值", "得分", "备注"]
         assert sheet.max_column == 5
         assert "合计" in [row[0].value for row in sheet.iter_rows()]
@@ -459,3 +461,17 @@ def test_programs_calculate_again_on_opening(whole):
     _, sheets = whole["bank"]
     assert sheets.book.calculation.fullCalcOnLoad
     assert sheets.book.properties.creator == "contact-centre-shopper"
+
+
+def test_a_requirement_that_is_missed_is_in_the_workbook():
+    scheme = load_scheme("CMM-525-0006")
+    given = {"B.R.10.2.1.3": {"value": 22}, "B.R.10.2.1.2": {"value": 10}}
+    data = score_sheets(card(scheme.id, requirements=given), scheme)
+    page = openpyxl.load_workbook(io.BytesIO(data))["符合性检查"]
+    rows = {row[0].value: [cell.value for cell in row] for row in page.iter_rows(min_row=4)}
+    assert (rows["B.R.10.2.1.3"][4], rows["B.R.10.2.1.3"][5]) == (22, "不符合")
+    assert rows["B.R.10.2.1.2"][5] == "符合"
+    assert rows["B.R.11.2.1.2.1"][5] in (None, "")
+    assert len([id_ for id_ in rows if id_ and id_.startswith(("B.R.", "B.K."))]) == len(scheme.requirements) + len(
+        scheme.checks
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from results.score_sheets import about, application, certification, occasions, table_page, totals
+from results.score_sheets import about, application, certification, checks, occasions, table_page, totals
 from results.score_sheets.tables import tables
 from results.score_sheets.workbook import Book
 from results.whole_file import write
@@ -26,8 +26,8 @@ def write_score_sheets(card: Scorecard, scheme: Scheme, path: Path) -> Path:
 def score_sheets(card: Scorecard, scheme: Scheme) -> bytes:
     """Returns the workbook (.xlsx): the same bytes for the same scorecard.
 
-    说明, a sheet for each table of annex D (or each occasion, and their means), 汇总, and A.4 or the level of the
-    certification where the scheme has them.
+    说明, a sheet for each table of annex D (or each occasion, and their means), 汇总, and A.4, the level of the
+    certification, requirements without a weight and service characteristics where the scheme has them.
     """
     book = Book(f"{card.scheme} {card.edition}　{card.organisation or ''}", f"{card.title.zh} 打分表", card.today)
     about.write(book, card, scheme)
@@ -41,4 +41,5 @@ def score_sheets(card: Scorecard, scheme: Scheme) -> bytes:
             places |= table_page.write(book, table)
         totals.write(book, card, scheme, places, None)
     application.write(book, card, scheme)
+    checks.write(book, card, scheme)
     return book.to_bytes()
