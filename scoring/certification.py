@@ -47,15 +47,16 @@ def stars_of(
     reading: Reading = "B" if readings["star.reading"] == "B" else "A"
     other: Reading = "A" if reading == "B" else "B"
     mine, theirs = (_possible(scheme, total, maturity, inputs, readings, one) for one in (reading, other))
-    decided = len(mine) == 1 and (inputs.gate is not None or mine == (None,))
+    decided, settled = (len(one) == 1 and (inputs.gate is not None or one == (None,)) for one in (mine, theirs))
     label = readings["star.row1_label"]
     return Stars(
         stars=mine[0] if decided else None,
         reading=reading,
-        other=theirs[0] if len(theirs) == 1 and (inputs.gate is not None or theirs == (None,)) else None,
+        other=theirs[0] if settled else None,
         other_reading=other,
         decided=decided,
         possible=mine,
+        other_possible=theirs,
         gate=inputs.gate,
         label=str(label) if label is not None and decided and mine[0] == 0 else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from statistics import mean
@@ -29,11 +30,14 @@ class FactorResult:
 
 def compared(value: Fraction, unit: Unit | None, readings: Readings) -> Fraction:
     """Returns the value as it is compared: in full, or rounded half up to the decimals that the readings name (X14)."""
+    step = step_of(unit, readings)
+    return value if step is None else math.floor(value / step + Fraction(1, 2)) * step
+
+
+def step_of(unit: Unit | None, readings: Readings) -> Fraction | None:
+    """Returns what values are rounded to before they are compared, in their unit; None where they are not (X14)."""
     decimals = readings.number("rounding.decimals")
-    if decimals is None:
-        return value
-    step = Fraction(1, 10 ** int(decimals)) / (100 if unit == "share" else 1)
-    return ((value / step + Fraction(1, 2)).__floor__()) * step
+    return None if decimals is None else Fraction(1, 10 ** int(decimals)) / (100 if unit == "share" else 1)
 
 
 def band_of(indicator: Indicator, value: Fraction, readings: Readings) -> Band | None:
@@ -49,17 +53,33 @@ def band_of(indicator: Indicator, value: Fraction, readings: Readings) -> Band |
 def coefficient_of(indicator: Indicator, value: Fraction, readings: Readings) -> Fraction | None:
     """Returns the coefficient of a value, or None where the indicator has no bands."""
     floor = readings.number("asa.floor_s")
-    if floor is not None and indicator.unit == "seconds" and value > floor:
-        return Fraction()
     band = band_of(indicator, value, readings)
-    return None if band is None else band.coefficient
+    if band is None:
+        return None
+    beyond = floor is not None and indicator.unit == "seconds" and value > floor
+    return Fraction() if beyond else band.coefficient
 
 
-def possible(indicator: Indicator, interval: tuple[float, float] | None, k: Fraction) -> tuple[Fraction, ...]:
-    """The coefficients that the interval leaves open; only the value's own where there is no interval."""
+def reach(indicator: Indicator, value: Fraction, interval: tuple[float, float] | None) -> tuple[Fraction, ...]:
+    """Returns the value, the ends of its interval, and a value of every band in between."""
     if interval is None:
-        return (k,)
-    return tuple(band.coefficient for band in indicator.bands if band.coefficient == k or band.meets(*interval))
+        return (value,)
+    low, high = Fraction(interval[0]), Fraction(interval[1])
+    return (value, low, high, *(edge for edge in edges(indicator) if low < edge < high))
+
+
+def edges(indicator: Indicator) -> list[Fraction]:
+    """Returns where the indicator's bands meet, in rising order."""
+    return sorted({band.lower for band in indicator.bands if band.lower is not None})
+
+
+def possible(
+    indicator: Indicator, value: Fraction, interval: tuple[float, float] | None, readings: Readings
+) -> tuple[Fraction, ...]:
+    """Returns the coefficients that the interval leaves open, in the order of the bands; none without bands."""
+    found = {coefficient_of(indicator, one, readings) for one in reach(indicator, value, interval)} - {None}
+    listed = dict.fromkeys(band.coefficient for band in indicator.bands if band.coefficient in found)
+    return (*listed, *(k for k in found if k is not None and k not in listed))
 
 
 def factors_of(indicator: Indicator, readings: Readings) -> tuple[Factor, ...]:
@@ -91,8 +111,8 @@ def _result(factor: Factor, given: Given | None, readings: Readings, contacts: d
             routes[CONTACTS] = {
                 week: Fraction(own.get(week, 0)) + contacts.get(week, 0) for week in sorted({*own, *contacts})
             }
-    found: list[tuple[Fraction, Fraction]] = []
-    said: list[tuple[str, dict[str, Text]]] = []
+    found: list[tuple[Fraction, Fraction, str]] = []
+    said: dict[str, list[tuple[str, dict[str, Text]]]] = {}
     for route in factor.routes:
         if route.id not in routes:
             continue
@@ -100,17 +120,17 @@ def _result(factor: Factor, given: Given | None, readings: Readings, contacts: d
         weeks = entered if isinstance(entered, dict) else {}
         value = _statistic(weeks, readings) if isinstance(entered, dict) else entered
         coefficient = _route(route, value, readings)
-        found.append((coefficient, value))
+        found.append((coefficient, value, route.id))
         low = [(week, n) for week, n in sorted(weeks.items()) if route.band(n).coefficient < coefficient]
-        said += [("weeks_low", {"week": _same(week[-2:]), "n": _same(f"{float(n):g}")}) for week, n in low]
+        said[route.id] = [("weeks_low", {"week": _same(week[-2:]), "n": _same(f"{float(n):g}")}) for week, n in low]
         if route.unit == "per_year" and 1 < value < 2:
-            said.append(("frequency_gap", {"frequency": _same(f"{float(value):g}")}))
+            words = {"frequency": _same(f"{float(value):g}"), "coefficient": _same(f"{float(coefficient):.1f}")}
+            said[route.id].append(("frequency_gap", words))
     if not found:
         return FactorResult(factor)
-    if len(found) > 1:
-        said.append(("two_routes", {}))
     best = min(found) if readings["coverage.combine"] == "min" else max(found)
-    return FactorResult(factor, best[0], best[1], (("survey", {}), *said))
+    two = [("two_routes", dict[str, Text]())] if len(found) > 1 else []
+    return FactorResult(factor, best[0], best[1], (("survey", {}), *said[best[2]], *two))
 
 
 def _statistic(weeks: dict[str, Fraction], readings: Readings) -> Fraction:

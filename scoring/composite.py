@@ -9,13 +9,14 @@ from scenarios.model import Text
 from scoring.defects import Readings
 from scoring.scheme import Scheme
 from scoring.scorecard import Composite, DimensionRange, Line, Range
+from scoring.statistics import Verdict
 
-STATEMENT = Text(
-    zh="规则未规定合格线，不给出合格结论（X03）；已测指标按点估计、未测指标按0分至满分计入区间。",
-    en=(
-        "The rule sets no pass mark, so there is no verdict (X03). Measured indicators count by their estimate,"
-        " missing ones from nothing to full marks."
-    ),
+NO_VERDICT = Text(
+    zh="规则未规定合格线，不给出合格结论（X03）；", en="The rule sets no pass mark, so there is no verdict (X03). "
+)
+RANGE = Text(
+    zh="有值的指标按点估计、未知的指标按0分至满分计入区间。",
+    en="Known indicators count by their estimate, missing ones from nothing to full marks.",
 )
 
 
@@ -43,9 +44,35 @@ def composite_of(scheme: Scheme, lines: Sequence[Line], readings: Readings, mean
         headline="normalised" if readings["composite.mode"] == "normalised" else "literal",
         with_boost=included,
         dimensions=ranges,
-        statement=STATEMENT,
+        statement=_statement(scheme),
         pass_score=readings.number("verdict.pass_score"),
     )
+
+
+def _statement(scheme: Scheme) -> Text:
+    """What the composite claims: no verdict where the rule has no pass mark (X03)."""
+    if not any(caveat.code == "X03" for caveat in scheme.defects):
+        return RANGE
+    return Text(zh=NO_VERDICT.zh + RANGE.zh, en=NO_VERDICT.en + RANGE.en)
+
+
+def judged(composite: Composite) -> Composite:
+    """Returns the composite with the verdict on a pass mark of the evaluator's own, if there is one (X03).
+
+    It is held against the headline total: 符合 where the lower end of the range reaches it even at the 2.5 % point of
+    its distribution, 不符合 where the upper end misses it even at the 97.5 % point, otherwise 不能判定.
+    """
+    mark = composite.pass_score
+    if mark is None:
+        return composite
+    total = composite.normalised if composite.headline == "normalised" else composite.literal
+    low, high, spread = total.low, total.high, composite.uncertainty
+    if spread is not None:
+        scale = total.full / composite.base.full if total is composite.normalised and composite.base.full else 1
+        low = min(low, low + (Fraction(spread.low.p025) - composite.literal.low) * scale)
+        high = max(high, high + (Fraction(spread.high.p975) - composite.literal.high) * scale)
+    verdict = Verdict.PASS if low >= mark else Verdict.FAIL if high < mark else Verdict.OPEN
+    return composite.model_copy(update={"pass_verdict": verdict})
 
 
 def included_boost(scheme: Scheme, readings: Readings) -> bool:
@@ -55,6 +82,7 @@ def included_boost(scheme: Scheme, readings: Readings) -> bool:
 
 
 def _dimension(scheme: Scheme, number: int, lines: Sequence[Line]) -> DimensionRange:
+    """A dimension as C.1 to C.4 have it, whole even where the composite counts one of its lines as a boost (X10)."""
     dimension = scheme.dimensions[number]
     found = _range([line for line in lines if line.dimension == dimension.id])
     return DimensionRange(

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from scenarios.model import Text
-from scoring.scorecard import Composite, DimensionRange, Line, Range, Scorecard, Uncertainty
+from scoring.scorecard import Composite, DimensionRange, Line, Probed, Range, Scorecard, Uncertainty
 
 FORMAT = 1
 _STATUS = {"supported": "missing"}
@@ -27,6 +27,8 @@ def as_contract(card: Scorecard) -> dict[str, Any]:
         "in_force": card.valid_from <= card.today and (card.valid_to is None or card.today <= card.valid_to),
         "inputs": {"file": card.inputs, "sha256": card.inputs_sha256},
         "readings": card.readings,
+        "statements": [{"key": one.key, "text": one.text.zh, "en": one.text.en} for one in card.statements],
+        "basis": _text(card.basis),
         "decision_rule": _text(card.decision_rule),
         "composite": _composite(card.composite),
         "dimensions": [_dimension(one) for one in card.composite.dimensions],
@@ -37,13 +39,28 @@ def as_contract(card: Scorecard) -> dict[str, Any]:
                 "clause": one.clause,
                 "name": _text(one.name),
                 "value": _number(one.value),
+                "unit": one.unit,
                 "n": one.n,
                 "verdict": one.verdict.value if one.verdict else None,
+                "note": _text(one.note) if one.note else None,
             }
             for one in card.requirements
         ],
+        "candidates": [
+            {"id": id_, "name": _text(name), "clause": clause, "severity": card.severities.get(id_)}
+            for id_, name, clause in (
+                *((line.id, line.name, "; ".join(line.clauses)) for line in card.candidates),
+                *((one.id, one.name, one.clause) for one in card.missed),
+            )
+        ],
         "characteristics": [
-            {"id": one.id, "name": _text(one.name), "status": one.status, "metrics": list(one.metrics)}
+            {
+                "id": one.id,
+                "name": _text(one.name),
+                "status": one.status,
+                "metrics": list(one.metrics),
+                "mapped": one.mapped,
+            }
             for one in card.characteristics
         ],
         "application": [
@@ -70,6 +87,8 @@ def as_contract(card: Scorecard) -> dict[str, Any]:
             "other": card.stars.other,
             "decided": card.stars.decided,
             "possible": list(card.stars.possible),
+            "other_possible": list(card.stars.other_possible),
+            "label": card.stars.label,
             "gate": card.stars.gate,
         },
         "maturity": None
@@ -82,6 +101,7 @@ def as_contract(card: Scorecard) -> dict[str, Any]:
             "high": _number(card.maturity.high),
             "max": _number(card.maturity.full),
             "possible": list(card.maturity.possible),
+            "items": card.maturity.items,
         },
         "warnings": [
             {"code": one.code, "text": one.text.zh, "en": one.text.en, "indicators": list(one.indicators)}
@@ -124,6 +144,7 @@ def _composite(composite: Composite) -> dict[str, Any]:
         "headline": composite.headline,
         "includes_boost": composite.with_boost,
         "pass_score": _number(composite.pass_score),
+        "pass_verdict": composite.pass_verdict.value if composite.pass_verdict else None,
         "uncertainty": None if composite.uncertainty is None else _uncertainty(composite.uncertainty),
     }
 
@@ -153,6 +174,10 @@ def _dimension(one: DimensionRange) -> dict[str, Any]:
     }
 
 
+def _measured(one: Probed) -> dict[str, Any]:
+    return {"metric": one.metric, "value": _number(one.value), "n": one.n, "interval": _pair(one.interval)}
+
+
 def _line(line: Line) -> dict[str, Any]:
     low, high = line.open
     return {
@@ -166,20 +191,13 @@ def _line(line: Line) -> dict[str, Any]:
         "boost": line.boost,
         "status": _STATUS.get(line.status, line.status),
         "supported_by": list(line.supports),
+        "evidence": [_measured(one) for one in line.evidence],
         "source": line.source,
         "value": _number(line.value),
         "unit": line.unit,
         "n": line.n,
         "interval": _pair(line.interval),
-        "probe": None
-        if line.probed is None
-        else {
-            "metric": line.probed.metric,
-            "value": _number(line.probed.value),
-            "n": line.probed.n,
-            "interval": _pair(line.probed.interval),
-            "disagrees": line.probed.disagrees,
-        },
+        "probe": None if line.probed is None else {**_measured(line.probed), "disagrees": line.probed.disagrees},
         "variation": line.variation,
         "band": line.band,
         "coefficient": _number(line.coefficient),
@@ -198,6 +216,7 @@ def _line(line: Line) -> dict[str, Any]:
                 "target": _number(one.target),
                 "value": _number(one.value),
                 "verdict": one.verdict.value if one.verdict else None,
+                "note": _text(one.note) if one.note else None,
             }
             for one in line.thresholds
         ],

@@ -27,13 +27,17 @@ Value = str | bool | Fraction | dict[str, Any] | None
 
 
 class Switch(Strict):
-    """One key of the ``readings:`` block. ``choices`` are those of a choice; ``default`` is None for "not given"."""
+    """One key of the ``readings:`` block. ``choices`` are those of a choice; ``default`` is None for "not given".
+
+    ``statement`` is how the scorecard words what is given for a switch that changes no number; it holds ``{value}``.
+    """
 
     key: str = Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)+$|^[a-z0-9_]+$")
     kind: Kind
     default: str | bool | float | None = None
     choices: tuple[str, ...] = ()
     about: Text
+    statement: Text | None = None
 
     @model_validator(mode="after")
     def _sound(self) -> Switch:
@@ -74,7 +78,10 @@ class Switch(Strict):
 
 
 class Defect(Strict):
-    """One defect. ``reading`` is the default one in words; ``warning`` may hold placeholders in braces."""
+    """One defect. ``reading`` is the default one in words; ``warning`` may hold placeholders in braces.
+
+    ``instead`` are its words where those of ``warning`` would not be true, by the name of what is so.
+    """
 
     code: str = Field(pattern=r"^[XTZ][0-9]{2}$")
     where: str
@@ -82,6 +89,7 @@ class Defect(Strict):
     reading: Text
     switches: tuple[Switch, ...] = ()
     warning: Text
+    instead: dict[str, Text] = Field(default_factory=dict)
 
 
 class _Catalogue(RootModel[tuple[Defect, ...]]):

@@ -11,9 +11,8 @@ from typing import get_args
 from scenarios.errors import InputsError
 from scenarios.model import Text
 from scoring.bands import Threshold
-from scoring.coefficients import FactorResult, coefficient_of, compared, possible
+from scoring.coefficients import FactorResult, coefficient_of, compared, factors_of, reach
 from scoring.defects import Readings
-from scoring.inputs import Given
 from scoring.scheme import Form, FormItem, Indicator, Policy, Scheme
 from scoring.scorecard import Part
 from scoring.values import Value
@@ -49,12 +48,39 @@ def policy_of(indicator: Indicator, readings: Readings) -> Policy:
     return policy
 
 
+def unusable(scheme: Scheme, readings: Readings) -> tuple[str, str, str] | None:
+    """Returns the first policy of the readings that its indicator cannot be scored by, with the id and a cure."""
+    for _, indicator in scheme.indicators():
+        chosen = readings.table("score_policy").get(indicator.id)
+        fit = _fitting(scheme, indicator, readings)
+        if chosen is not None and chosen not in fit:
+            return indicator.id, str(chosen), f"it can be scored by: {', '.join(fit)}"
+    return None
+
+
+def _fitting(scheme: Scheme, indicator: Indicator, readings: Readings) -> list[Policy]:
+    """The policies that an indicator has everything for."""
+    if scheme.composite.method == "occasions":
+        return ["points_times_alpha"]
+    form, tests = form_of(scheme, indicator, readings), own_thresholds(indicator)
+    converted = bool(indicator.bands or factors_of(indicator, readings))
+    has: dict[Policy, bool] = {
+        "coef_full_marks": converted,
+        "value_times_coef": converted and indicator.unit == "share",
+        "attainment_linear": any(test.at_least for test in tests),
+        "pass_fail": bool(tests),
+        "d_table": form is not None and form.total is not None,
+        "manual": True,
+    }
+    return [policy for policy, fits in has.items() if fits]
+
+
 def points_of(
     scheme: Scheme, indicator: Indicator, value: Value, factors: Sequence[FactorResult], readings: Readings
 ) -> Points:
     """Returns the score of an indicator: a person's where one was given, else its policy's."""
     given = value.given
-    form = _form(scheme, indicator, readings)
+    form = form_of(scheme, indicator, readings)
     if given is not None and given.score is not None:
         return Points(given.score, given.score, given.score, _parts(form, value, factors) if form else ())
     policy = policy_of(indicator, readings)
@@ -62,21 +88,12 @@ def points_of(
         return _sheet(indicator, form, value, factors, readings)
     if value.value is None:
         return Points()
-    scores = [_score(indicator, policy, v, readings, factors) for v in _span(indicator, value, readings)]
+    values = reach(indicator, value.value, value.interval)
+    scores = [_score(indicator, policy, v, readings, factors) for v in values]
     known = [score for score in scores if score is not None]
     if not known or scores[0] is None:
         return Points()
     return Points(scores[0], min(known), max(known))
-
-
-def _span(indicator: Indicator, value: Value, readings: Readings) -> list[Fraction]:
-    """The value, the ends of its interval, and a value of every band the interval touches."""
-    assert value.value is not None
-    values = [value.value]
-    if value.interval is not None:
-        low, high = Fraction(value.interval[0]), Fraction(value.interval[1])
-        values += [low, high, *(e for b in indicator.bands for e in (b.lower, b.upper) if e and low < e < high)]
-    return values
 
 
 def _score(
@@ -106,8 +123,8 @@ def own_thresholds(indicator: Indicator) -> list[Threshold]:
     return [threshold for threshold in indicator.thresholds if threshold.of == "value"]
 
 
-def _form(scheme: Scheme, indicator: Indicator, readings: Readings) -> Form | None:
-    """The score sheet, with the points that the evaluator set where the rule has none (X20)."""
+def form_of(scheme: Scheme, indicator: Indicator, readings: Readings) -> Form | None:
+    """Returns the score sheet, with the points that the evaluator set where the rule has none (X20)."""
     form = scheme.form(indicator.id)
     override = readings.table("dtable.override").get(indicator.id) or (
         readings.table("dtable.override").get(form.table) if form and form.table else None
@@ -146,8 +163,7 @@ def _sheet(
     if form is None or form.total is None:
         return Points()
     parts = _parts(form, value, factors)
-    scaled = readings["dtable.scale"] == "to_100"
-    scale = FULL / form.total if scaled else Fraction(1)
+    scale = FULL / form.total if readings["dtable.scale"] == "to_100" else Fraction(1)
     known = sum((part.got for part in parts if part.got is not None), Fraction())
     gaps = sum((part.most for part in parts if part.got is None and part.most is not None), Fraction())
     low, high = known, known + gaps
@@ -161,9 +177,9 @@ def _sheet(
     if factors and readings["satisfaction.mode"] == "multiplicative":
         return _multiplied(value, factors, parts, known * scale if not gaps else None)
     if nothing:
-        return Points(parts=parts)
+        return Points(high=form.total * scale, parts=parts)
     score = None if gaps else known * scale
-    return Points(score, low * scale, high * scale, parts, both if score is not None else None, scaled)
+    return Points(score, low * scale, high * scale, parts, both if score is not None else None, form.total != FULL)
 
 
 def _multiplied(
@@ -186,13 +202,3 @@ def _product(value: Value, factors: Sequence[FactorResult]) -> Fraction | None:
     if value.value is None or not factors or any(result.coefficient is None for result in factors):
         return None
     return FULL * value.value * math.prod(result.coefficient for result in factors if result.coefficient is not None)
-
-
-def open_coefficients(indicator: Indicator, value: Value, k: Fraction | None) -> tuple[Fraction, ...]:
-    """The coefficients that the value's interval leaves open."""
-    return () if k is None else possible(indicator, value.interval, k)
-
-
-def stated(given: Given | None) -> bool:
-    """Whether a person gave the score."""
-    return given is not None and given.score is not None

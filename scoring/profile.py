@@ -6,19 +6,24 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Literal
 
+from scoring.defects import Readings
 from scoring.inputs import Inputs
+from scoring.measures import MEASURES, Kind
 from scoring.metrics import Metrics
 from scoring.scheme import Application, Characteristic, Scheme
 from scoring.scorecard import ApplicationRow, CharacteristicResult, Line
 from scoring.statistics import Rate
 
-
-def characteristics_of(scheme: Scheme, metrics: Metrics | None) -> tuple[CharacteristicResult, ...]:
-    """Returns the profile of the service characteristics: which were measured, and by which measures."""
-    return tuple(_characteristic(one, metrics) for one in scheme.characteristics)
+UNITS: dict[Kind, str] = {"rate": "share", "wait": "seconds"}
 
 
-def _characteristic(one: Characteristic, metrics: Metrics | None) -> CharacteristicResult:
+def characteristics_of(scheme: Scheme, metrics: Metrics | None, readings: Readings) -> tuple[CharacteristicResult, ...]:
+    """Returns the profile of the service characteristics: which were measured, by which measures, and where mapped."""
+    mapped = readings.table("mapping.characteristics")
+    return tuple(_characteristic(one, metrics, mapped.get(one.id)) for one in scheme.characteristics)
+
+
+def _characteristic(one: Characteristic, metrics: Metrics | None, mapped: str | None) -> CharacteristicResult:
     found = (
         () if metrics is None else tuple(id_ for id_ in one.metrics if (item := metrics.rate_or_wait(id_)) and item.n)
     )
@@ -29,7 +34,9 @@ def _characteristic(one: Characteristic, metrics: Metrics | None) -> Characteris
         status = "not_measured"
     else:
         status = "measured" if one.probe == "full" else "partly"
-    return CharacteristicResult(id=one.id, name=one.name, group=one.group, status=status, metrics=found, how=one.how)
+    return CharacteristicResult(
+        id=one.id, name=one.name, group=one.group, status=status, metrics=found, how=one.how, mapped=mapped
+    )
 
 
 def application_of(
@@ -59,7 +66,7 @@ def _row(row: Application, inputs: Inputs, line: Line | None, metrics: Metrics |
         name=row.name,
         target=said.get("target"),
         actual=actual,
-        unit=line.unit if line else None,
+        unit=line.unit if line else None if row.metric is None else UNITS[MEASURES[row.metric].kind],
         measured=measured,
         n=n,
         interval=interval,

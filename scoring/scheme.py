@@ -39,10 +39,12 @@ When = Literal[
     "always",
     "expired",  # the report or a contact lies outside the rule's validity
     "probes",  # values of simulation testing enter
-    "not_counted",  # values of simulation testing enter, and the contacts are no samples of the applicant's own
+    "counted",  # values of simulation testing enter, and the contacts count as samples of the applicant's own
+    "not_counted",  # the same, and they do not count
     "chat",  # chats were probed
-    "measured",  # an indicator has a probe's value
+    "measured",  # an indicator has a probe's value, scored or beside the centre's own
     "supported",  # part of an indicator was probed
+    "unproven",  # part of an indicator was probed, and did not show what the rule demands of it
     "given",  # an indicator has a value or a score
     "valued",  # an indicator has a value
     "scored",  # an indicator has a score by a policy that the rule does not state
@@ -60,7 +62,9 @@ When = Literal[
     "form_scaled",  # a score sheet's points were scaled to 100
     "form_missing",  # a score sheet that the rule names, or should have, is not there
     "checked",  # requirements without a weight were checked
-    "result",  # a certification level was decided
+    "compared",  # a number was compared with such a requirement
+    "application",  # there are figures of the applicant's, or of simulation testing to stand beside them
+    "result",  # there is something to decide a certification level by
     "readings_differ",  # two readings of the level differ
     "gap",  # the score lies between two bands of the level as written
     "no_star",  # passed, below the first star
@@ -324,7 +328,8 @@ class Scheme(Strict):
         ids = [indicator.id for _, indicator in self.indicators()]
         twice = {id_ for id_ in ids if ids.count(id_) > 1}
         stray = {id_ for caveat in self.defects for id_ in caveat.indicators} - set(ids)
-        stray |= {id_ for caveat in self.defects for id_ in caveat.requirements} - {r.id for r in self.requirements}
+        required = {requirement.id for requirement in self.requirements} | {check.id for check in self.checks}
+        stray |= {id_ for caveat in self.defects for id_ in caveat.requirements} - required
         named = {row.indicator for row in self.application} | {r.same_as for r in self.requirements}
         named |= {item.indicator for form in self.forms for item in form.items}
         stray |= {id_ for id_ in named if id_ is not None} - set(ids)

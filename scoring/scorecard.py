@@ -61,6 +61,7 @@ class Line(Frozen):
     """One indicator.
 
     ``value`` is exact, in ``unit``; ``interval`` is 95 %. ``possible`` lists the coefficients the interval leaves open.
+    ``supports`` names the measures that see part of it, ``evidence`` is what they say.
     ``score`` is out of 100 under ``policy``, None where it is not known; ``score_range`` is what its interval and the
     missing parts leave open. ``weighted`` is score x weight / 100, in points of its dimension. ``probed`` is what the
     probes say, also where the centre's own figure is the one that scores (X11).
@@ -81,6 +82,7 @@ class Line(Frozen):
     probe: Literal["full", "part", "none"]
     metric: str | None
     supports: tuple[str, ...]
+    evidence: tuple[Probed, ...] = ()
     unit: str | None
     value: Fraction | None
     n: int | None
@@ -175,7 +177,8 @@ class Composite(Frozen):
     """The composite score, always with its range and never with a verdict of our own (X03, X07).
 
     ``literal`` is the sum that the rule writes, ``normalised`` the base in percent of its full points; ``headline``
-    says which of them the readings put first.
+    says which of them the readings put first. ``pass_score`` is a mark of the evaluator's own for the headline, and
+    ``pass_verdict`` what range and uncertainty say of it; the rule has neither.
     """
 
     clause: str
@@ -189,6 +192,7 @@ class Composite(Frozen):
     dimensions: tuple[DimensionRange, ...]
     statement: Text
     pass_score: Fraction | None = None
+    pass_verdict: Verdict | None = None
     uncertainty: Uncertainty | None = None
 
 
@@ -219,7 +223,8 @@ class Maturity(Frozen):
 class Stars(Frozen):
     """The certification level. ``stars`` 0 is a pass without a star, None no pass.
 
-    ``decided`` is False while something is missing; ``possible`` then lists what is still open.
+    ``decided`` is False while something is missing; ``possible`` then lists what is still open. ``other_possible`` is
+    the same by the other reading, whose result ``other`` is None, too, while it is open.
     """
 
     stars: int | None
@@ -228,17 +233,19 @@ class Stars(Frozen):
     other_reading: str
     decided: bool
     possible: tuple[int | None, ...]
+    other_possible: tuple[int | None, ...] = ()
     gate: str | None
     label: str | None = None
 
 
 class RequirementResult(Frozen):
-    """One requirement without a weight."""
+    """One requirement without a weight. ``value`` is in ``unit``; ``note`` may say what probes showed without one."""
 
     id: str
     clause: str
     name: Text
     quote: str = ""
+    unit: str | None = None
     value: Fraction | None = None
     n: int | None = None
     verdict: Verdict | None = None
@@ -246,7 +253,7 @@ class RequirementResult(Frozen):
 
 
 class CharacteristicResult(Frozen):
-    """One service characteristic (服务特性) of the profile, unscored."""
+    """One service characteristic (服务特性) of the profile, unscored; ``mapped``: where an evaluator puts it (Z06)."""
 
     id: str
     name: Text
@@ -254,6 +261,7 @@ class CharacteristicResult(Frozen):
     status: Literal["measured", "partly", "not_measured", "not_measurable"]
     metrics: tuple[str, ...]
     how: Text
+    mapped: str | None = None
 
 
 class ApplicationRow(Frozen):
@@ -278,8 +286,18 @@ class Warning_(Frozen):  # noqa: N801 - Warning is a builtin
     indicators: tuple[str, ...] = ()
 
 
+class Statement(Frozen):
+    """What the evaluator states where the rule is silent, by the key of its switch, for example ``plan.reference``."""
+
+    key: str
+    text: Text
+
+
 class Scorecard(Frozen):
-    """All of it. ``readings`` are the switches that are not at their defaults."""
+    """All of it. ``readings`` are the switches that are not at their defaults.
+
+    ``severities`` are what the evaluator calls a nonconformity with an indicator or a requirement, by its id (X03).
+    """
 
     format: Literal[2] = 2
     scheme: str
@@ -303,6 +321,8 @@ class Scorecard(Frozen):
     occasions: tuple[Rated, ...] = ()
     maturity: Maturity | None = None
     stars: Stars | None = None
+    statements: tuple[Statement, ...] = ()
+    severities: dict[str, str] = Field(default_factory=dict)
     warnings: tuple[Warning_, ...]
 
     @property
@@ -314,6 +334,11 @@ class Scorecard(Frozen):
     def candidates(self) -> tuple[Line, ...]:
         """候选不符合项: lines that miss a threshold; how severe that is, the evaluator decides (X03)."""
         return tuple(line for line in self.lines if line.verdict is Verdict.FAIL)
+
+    @property
+    def missed(self) -> tuple[RequirementResult, ...]:
+        """候选不符合项, too: requirements without a weight that are missed."""
+        return tuple(one for one in self.requirements if one.verdict is Verdict.FAIL)
 
     def line(self, id_: str) -> Line:
         """Returns the line of that indicator."""

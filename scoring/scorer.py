@@ -11,38 +11,41 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from fractions import Fraction
 
+from scenarios.errors import InputsError
 from scenarios.model import Text
 from scoring import occasions as rating
 from scoring.certification import maturity_of, stars_of
 from scoring.coefficients import FactorResult, band_of, coefficient_of, factor_results, possible
-from scoring.composite import composite_of
+from scoring.composite import composite_of, judged
 from scoring.defects import Readings
 from scoring.inputs import Entered, Given, Inputs
 from scoring.measures import MEASURES
 from scoring.metrics import Metrics
-from scoring.points import Points, points_of, policy_of, stated
+from scoring.points import Points, form_of, points_of, policy_of, unusable
 from scoring.profile import application_of, characteristics_of
 from scoring.scheme import Dimension, Indicator, Scheme
 from scoring.scorecard import Line, Part, Rated, Scorecard
+from scoring.statements import severities, statements
 from scoring.statistics.variation import Variation
 from scoring.thresholds import RULE, requirement_results, thresholds_of
 from scoring.uncertainty import Known, rated_uncertainty, uncertainty
-from scoring.values import Value, value_of
+from scoring.values import Value, evidence_of, value_of
 from scoring.warn import Result, Said, codes_of, in_force_to, warnings
 
-BASIS = Text(
-    zh="本表各值来自模拟测试，仅代表抽测时段，为核查证据；定量评价以受审核方系统数据为准（13.2.1，X11）。",
-    en=(
-        "The values come from simulation testing and stand for the sampled hours only. They are verification evidence;"
-        " the centre's own system data are what the rule scores (13.2.1, X11)."
-    ),
+PROBED = Text(
+    zh="模拟测试值仅代表抽测时段，为核查证据",
+    en="Values of simulation testing stand for the sampled hours only and are verification evidence",
+)
+OURS = Text(
+    zh="；定量评价以受审核方系统数据为准（X11）", en="; the centre's own system data are what the rule scores (X11)"
 )
 BOTH = Text(
-    zh="模拟测试值仅代表抽测时段，为核查证据；有受审核方数据的指标按其数据评分，来源逐项注明（13.2.1，X11）。",
-    en=(
-        "Values of simulation testing stand for the sampled hours only and are verification evidence; where the"
-        " centre's own figures are given, those are scored, and each value says where it comes from (13.2.1, X11)."
-    ),
+    zh="；有受审核方数据的指标按其数据评分，来源逐项注明（X11）",
+    en="; where the centre's own figures are given, those are scored, and each value says where it is from (X11)",
+)
+ENTERED = Text(
+    zh="没有模拟测试：各值由受审核方数据和评价人员给出，来源逐项注明",
+    en="Nothing was probed: all values were given by the centre and its evaluators, and each says where it is from",
 )
 
 
@@ -61,20 +64,28 @@ def score(
         entered: the inputs and how the readings stand, or None.
         today: the day of the report, compared with the rule's validity; the present day (UTC) if not given.
         contacts: completed probes by ISO week; they count as manual samples only as X12 allows.
+
+    Raises:
+        InputsError: the readings name a policy that an indicator cannot be scored by, or an id that the scheme lacks.
     """
     today = today or datetime.now(UTC).date()
     readings = entered.readings if entered else Readings()
     inputs = entered.inputs if entered else Inputs(scheme=scheme.id)
+    wrong = unusable(scheme, readings)
+    if wrong is not None:
+        raise InputsError(f"readings: score_policy: {wrong[0]} cannot be scored by {wrong[1]}", cure=wrong[2])
     rated = rating.rated(scheme, inputs, readings)
     by_occasion = scheme.composite.method == "occasions"
     counted = dict(contacts or {}) if _contacts_count(readings) else {}
     known, said = [], []
+    demanded = _demanded(scheme, inputs)
     for dimension, indicator in scheme.indicators():
         if by_occasion:
             line = _rated_line(dimension, indicator, rated, inputs, readings, metrics)
             said.append(Said(line, indicator))
             continue
-        one = _Scored(scheme, dimension, indicator, metrics, inputs.given().get(indicator.id), readings, counted)
+        given = inputs.given().get(indicator.id)
+        one = _Scored(scheme, dimension, indicator, metrics, given, readings, counted, demanded.get(indicator.id, {}))
         known.append(Known(one.line, indicator, one.value))
         said.append(Said(one.line, indicator, one.found))
     mean = rating.total(rated, readings) if by_occasion else None
@@ -82,13 +93,13 @@ def score(
     maturity = maturity_of(scheme, inputs)
     stars = None if mean is None else stars_of(scheme, mean, maturity, inputs, readings)
     spread = (
-        rated_uncertainty(scheme, rated, maturity, readings)
+        rated_uncertainty(scheme, rated, maturity, inputs.gate, readings)
         if by_occasion
         else uncertainty(scheme, known, composite, readings)
     )
-    composite = composite.model_copy(update={"uncertainty": spread})
-    quantities = {id_: given.quantities for id_, given in inputs.given().items()}
-    requirements = requirement_results(scheme, {**inputs.requirements, **inputs.checks}, quantities, metrics, readings)
+    composite = judged(composite.model_copy(update={"uncertainty": spread}))
+    requirements = requirement_results(scheme, {**inputs.requirements, **inputs.checks}, demanded, metrics, readings)
+    stated = statements(scheme, inputs, readings, metrics, [one.line for one in said], composite)
     result = Result(
         scheme=scheme,
         metrics=metrics,
@@ -103,6 +114,7 @@ def score(
         contacts_count=_contacts_count(readings),
         maturity=maturity,
         stars=stars,
+        statements=stated,
     )
     found = warnings(result)
     codes = codes_of(found)
@@ -115,7 +127,7 @@ def score(
         valid_from=scheme.valid_from,
         valid_to=in_force_to(scheme, readings),
         today=today,
-        basis=BASIS if entered is None else BOTH,
+        basis=_basis(scheme, metrics, entered),
         decision_rule=RULE,
         organisation=inputs.organisation,
         inputs=entered.file if entered else None,
@@ -124,13 +136,35 @@ def score(
         lines=lines,
         composite=composite,
         requirements=requirements,
-        characteristics=characteristics_of(scheme, metrics),
+        characteristics=characteristics_of(scheme, metrics, readings),
         application=application_of(scheme, inputs, lines, metrics) if readings.flag("report.a4") else (),
         occasions=rated,
         maturity=maturity,
         stars=stars,
+        statements=stated,
+        severities=severities(scheme, readings),
         warnings=found,
     )
+
+
+def _basis(scheme: Scheme, metrics: Metrics | None, entered: Entered | None) -> Text:
+    """Where the values come from, and which of them the rule scores (X11)."""
+    if metrics is None or (entered is not None and not metrics.channels):
+        return Text(zh=f"{ENTERED.zh}。", en=f"{ENTERED.en}.")
+    if not any(caveat.code == "X11" for caveat in scheme.defects):
+        return Text(zh=f"{PROBED.zh}。", en=f"{PROBED.en}.")
+    more = OURS if entered is None else BOTH
+    return Text(zh=f"{PROBED.zh}{more.zh}。", en=f"{PROBED.en}{more.en}.")
+
+
+def _demanded(scheme: Scheme, inputs: Inputs) -> dict[str, dict[str, Fraction]]:
+    """The other numbers given of each indicator; one that a requirement asks, too, may stand at either place (X38)."""
+    found = {id_: dict(given.quantities) for id_, given in inputs.given().items()}
+    for one in scheme.requirements:
+        said = inputs.requirements.get(one.id)
+        if one.same_as is not None and said is not None and said.value is not None:
+            found.setdefault(one.same_as, {}).setdefault(one.quantity.zh, said.value)
+    return found
 
 
 def _contacts_count(readings: Readings) -> bool:
@@ -154,13 +188,14 @@ class _Scored:
         given: Given | None,
         readings: Readings,
         contacts: dict[str, int],
+        demanded: Mapping[str, Fraction],
     ) -> None:
         self.value = value = value_of(indicator, metrics, given, readings)
         factors = factor_results(indicator, given, readings, contacts)
         points = points_of(scheme, indicator, value, factors, readings)
         k = None if value.value is None else coefficient_of(indicator, value.value, readings)
         band = None if value.value is None else band_of(indicator, value.value, readings)
-        open_ = () if k is None else possible(indicator, value.interval, k)
+        open_ = () if value.value is None else possible(indicator, value.value, value.interval, readings)
         months = given.months if given else {}
         spread = _variation([float(value) for value in months.values()], int(readings.text("cv.ddof")))
         policy = policy_of(indicator, readings)
@@ -174,13 +209,14 @@ class _Scored:
             weight=indicator.weight,
             boost=dimension.boost or moved,
             status=value.status,
-            source="person" if stated(given) else value.source,
+            source="person" if given is not None and given.score is not None else value.source,
             file=given.file if given else None,
             by=given.by if given else None,
             at=given.at.isoformat() if given and given.at else None,
             probe=indicator.probe,
             metric=indicator.metric if value.probed else None,
-            supports=value.supports,
+            supports=tuple(one.metric for one in value.evidence),
+            evidence=value.evidence,
             unit=indicator.unit,
             value=value.value,
             n=value.n,
@@ -192,14 +228,14 @@ class _Scored:
             possible=open_,
             band_verdict=None if k is None else ("determined" if len(set(open_)) == 1 else "undecided"),
             parts=(*points.parts, *_factor_parts(factors)),
-            thresholds=thresholds_of(indicator, value, points.score, readings),
+            thresholds=thresholds_of(indicator, value, points.score, demanded, readings),
             policy=policy,
             score=points.score,
             score_range=(points.low, points.high) if points.score is not None or points.parts else None,
             weighted=None if points.score is None else points.score * indicator.weight / 100,
             note=_note(indicator, value),
         )
-        self.found = _found(scheme, indicator, factors, points)
+        self.found = _found(scheme, indicator, factors, points, readings)
 
 
 def _variation(months: list[float], ddof: int) -> float | None:
@@ -221,7 +257,7 @@ def _factor_parts(factors: tuple[FactorResult, ...]) -> tuple[Part, ...]:
 
 
 def _found(
-    scheme: Scheme, indicator: Indicator, factors: tuple[FactorResult, ...], points: Points
+    scheme: Scheme, indicator: Indicator, factors: tuple[FactorResult, ...], points: Points, readings: Readings
 ) -> dict[str, list[dict[str, Text]]]:
     found: dict[str, list[dict[str, Text]]] = {}
     for result in factors:
@@ -231,10 +267,11 @@ def _found(
         found["survey"] = found["survey"][:1]
     if points.alternative is not None and points.score is not None:
         pair = [_number(points.score), _number(points.alternative)]
-        found["two_readings"] = [{"a": pair[0], "b": pair[1]}]
+        sheet, product = pair[::-1] if readings["satisfaction.mode"] == "multiplicative" else pair
+        found["two_readings"] = [{"a": sheet, "b": product}]
     if points.scaled:
         found["form_scaled"] = [{}]
-    form = scheme.form(indicator.id) or (scheme.form(indicator.group) if indicator.group else None)
+    form = form_of(scheme, indicator, readings) or (scheme.form(indicator.group) if indicator.group else None)
     if form is not None and form.stated != "content":
         label = f"{form.table} {form.title}" if form.table else form.title
         found["form_missing"] = [{"table": Text(zh=label, en=label)}]
@@ -287,7 +324,7 @@ def _rated_line(
     low = rating.average(rated, lambda one: one.alphas.get(indicator.id, Fraction()), readings)
     high = rating.average(rated, lambda one: one.alphas.get(indicator.id, Fraction(1)), readings)
     points = 100 * alpha if alpha is not None and whole else None
-    supports = _supporting(indicator, metrics)
+    evidence = evidence_of(indicator, metrics)
     return Line(
         id=indicator.id,
         dimension=dimension.id,
@@ -295,12 +332,13 @@ def _rated_line(
         clauses=indicator.clauses,
         weight=indicator.weight,
         boost=dimension.boost,
-        status="entered" if alpha is not None else "supported" if supports else "missing",
+        status="entered" if alpha is not None else "supported" if evidence else "missing",
         source=None if alpha is None else "person",
-        by="、".join(dict.fromkeys(one.rater for one in rated)) or None,
+        by="、".join(dict.fromkeys(one.rater for one in rated if indicator.id in one.alphas)) or None,
         probe=indicator.probe,
         metric=None,
-        supports=supports,
+        supports=tuple(one.metric for one in evidence),
+        evidence=evidence,
         unit=None,
         value=alpha,
         n=sum(indicator.id in one.alphas for one in rated) or None,
@@ -317,9 +355,3 @@ def _rated_line(
         note=Text(zh="经批准不适用", en="waived") if waived else indicator.measures or indicator.name,
         waived=waived,
     )
-
-
-def _supporting(indicator: Indicator, metrics: Metrics | None) -> tuple[str, ...]:
-    if metrics is None:
-        return ()
-    return tuple(id_ for id_ in indicator.metrics if (found := metrics.rate_or_wait(id_)) and found.n)

@@ -18,6 +18,7 @@ from scoring.metrics import Metrics
 from scoring.scheme import Indicator, Requirement, Scheme
 from scoring.scorecard import RequirementResult, ThresholdResult
 from scoring.statistics import Rate, Verdict, smallest_n, three_way
+from scoring.statistics.rates import bounds as one_sided
 from scoring.statistics.waits import Waits, exact
 from scoring.values import Value
 
@@ -34,20 +35,26 @@ RULE = Text(
 
 
 def thresholds_of(
-    indicator: Indicator, value: Value, score: Fraction | None, readings: Readings
+    indicator: Indicator, value: Value, score: Fraction | None, quantities: Mapping[str, Fraction], readings: Readings
 ) -> tuple[ThresholdResult, ...]:
-    """Returns the verdict on each number that the rule demands of an indicator."""
-    return tuple(_result(threshold, value, score, readings) for threshold in indicator.thresholds)
+    """Returns the verdict on each number that the rule demands of an indicator: its value, its score, or a quantity."""
+    return tuple(_result(threshold, value, score, quantities, readings) for threshold in indicator.thresholds)
 
 
-def _result(threshold: Threshold, value: Value, score: Fraction | None, readings: Readings) -> ThresholdResult:
+def _result(
+    threshold: Threshold,
+    value: Value,
+    score: Fraction | None,
+    quantities: Mapping[str, Fraction],
+    readings: Readings,
+) -> ThresholdResult:
     bounds = _turned(threshold, readings)
     target = bounds.upper if bounds.lower is None else bounds.lower
     blank = ThresholdResult(quote=threshold.quote, quantity=threshold.quantity, target=target)
     if threshold.of == "score":
         return blank if score is None else _exact(blank, bounds, score)
     if threshold.of == "quantity":
-        given = value.given.quantities.get(threshold.quantity.zh) if value.given else None
+        given = quantities.get(threshold.quantity.zh)
         return blank if given is None else _exact(blank, bounds, compared(given, threshold.unit, readings))
     if value.value is None:
         return blank
@@ -126,7 +133,7 @@ def _requirement(
     metrics: Metrics | None,
     readings: Readings,
 ) -> RequirementResult:
-    blank = RequirementResult(id=one.id, clause=one.clause, name=one.quantity, quote=one.quote)
+    blank = RequirementResult(id=one.id, clause=one.clause, name=one.quantity, quote=one.quote, unit=one.unit)
     bounds = _turned(one, readings)
     if said is not None and said.met is not None:
         return blank.model_copy(update={"verdict": Verdict.PASS if said.met else Verdict.FAIL})
@@ -136,17 +143,24 @@ def _requirement(
         return blank.model_copy(update={"value": value, "verdict": Verdict.PASS if held else Verdict.FAIL})
     found = metrics.rate_or_wait(one.metric) if metrics is not None and one.metric is not None else None
     if isinstance(found, Rate) and found.n and bounds.at_least is not None:
-        return _available(blank, bounds.at_least, found) if readings["availability.basis"] == "attempt" else blank
+        return _available(blank, bounds.at_least, found, by_attempt=readings["availability.basis"] == "attempt")
     if isinstance(found, Waits) and found.n and bounds.upper is not None:
         return _probed_wait(blank, bounds, found, readings)
     return blank
 
 
-def _available(blank: RequirementResult, target: Fraction, failures: Rate) -> RequirementResult:
-    """Availability by attempts: the share that did not fail (X37)."""
+def _available(blank: RequirementResult, target: Fraction, failures: Rate, *, by_attempt: bool) -> RequirementResult:
+    """Availability by attempts, the share that did not fail; by time only the bound that attempts set (X37)."""
     rate = Rate.of(failures.n - failures.k, failures.n)
+    most = f"{100 * one_sided(failures.k, failures.n)[1]:.2g} %"
+    bound = Text(
+        zh=f"拨测{failures.n}次失败{failures.k}次，按次数不可用率的单侧95%上限为{most}",
+        en=f"{failures.k} of {failures.n} attempts failed: unavailable for {most} of attempts at most (one-sided 95 %)",
+    )
+    if not by_attempt:
+        return blank.model_copy(update={"n": rate.n, "note": bound})
     verdict, note = _sampled(rate, target)
-    return blank.model_copy(update={"value": rate.value, "n": rate.n, "verdict": verdict, "note": note})
+    return blank.model_copy(update={"value": rate.value, "n": rate.n, "verdict": verdict, "note": note or bound})
 
 
 def _probed_wait(blank: RequirementResult, bounds: Bounds, waits: Waits, readings: Readings) -> RequirementResult:
@@ -156,19 +170,22 @@ def _probed_wait(blank: RequirementResult, bounds: Bounds, waits: Waits, reading
     longest by itself.
     """
     statistic = readings.text("perf.statistic")
-    assert bounds.upper is not None
+    assert waits.mean is not None
+    mean, p95, longest = waits.mean, exact(waits.p95 or 0.0), exact(waits.longest or 0.0)
+    note: Text | None = None
     if statistic == "mean":
-        verdict = Verdict.OPEN if waits.interval is None else _interval(bounds, waits.interval)
-        return blank.model_copy(update={"value": waits.mean, "n": waits.n, "verdict": verdict})
-    if statistic == "max":
-        longest = exact(waits.longest or 0.0)
-        verdict = Verdict.PASS if bounds.holds(longest) else Verdict.FAIL
-        return blank.model_copy(update={"value": longest, "n": waits.n, "verdict": verdict})
-    p95 = exact(waits.p95 or 0.0)
-    within = sum(bounds.holds(exact(time)) for time in waits.times)
-    note = None
-    if waits.times:
-        verdict, note = _sampled(Rate.of(within, waits.n), Fraction(95, 100))
+        value, verdict = mean, Verdict.OPEN if waits.interval is None else _interval(bounds, waits.interval)
+    elif statistic == "max":
+        value, verdict = longest, Verdict.PASS if bounds.holds(longest) else Verdict.FAIL
+    elif waits.times:
+        within = sum(bounds.holds(exact(time)) for time in waits.times)
+        value, (verdict, note) = p95, _sampled(Rate.of(within, waits.n), Fraction(95, 100))
     else:  # thousands of them: the percentile is as good as exact
-        verdict = Verdict.PASS if bounds.holds(p95) else Verdict.FAIL
-    return blank.model_copy(update={"value": p95, "n": waits.n, "verdict": verdict, "note": note})
+        value, verdict = p95, Verdict.PASS if bounds.holds(p95) else Verdict.FAIL
+    three = [f"{float(time):.3g}" for time in (mean, p95, longest)]
+    zh, en = (f"；{note.zh}", f"; {note.en}") if note else ("", "")
+    said = Text(
+        zh=f"均值{three[0]}秒，95百分位{three[1]}秒，最大{three[2]}秒{zh}",
+        en=f"mean {three[0]} s, 95th percentile {three[1]} s, longest {three[2]} s{en}",
+    )
+    return blank.model_copy(update={"value": value, "n": waits.n, "verdict": verdict, "note": said})

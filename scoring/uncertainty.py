@@ -6,18 +6,20 @@ interval on either side, what was entered stays. Alphas are drawn by resampling 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 
-from scoring.bands import Band
 from scoring.certification import score_compared
+from scoring.coefficients import coefficient_of, compared, edges, step_of
 from scoring.defects import Readings
 from scoring.levels import Reading
-from scoring.points import policy_of
+from scoring.points import own_thresholds, policy_of
 from scoring.scheme import Indicator, Scheme
 from scoring.scorecard import Composite, Line, Maturity, Rated, Spread, Uncertainty
 from scoring.values import Value
@@ -39,22 +41,20 @@ class Known:
 
 def uncertainty(scheme: Scheme, known: Sequence[Known], composite: Composite, readings: Readings) -> Uncertainty | None:
     """Returns the distribution of the composite and the chance of each coefficient; None where nothing has a spread."""
-    generator = np.random.Generator(np.random.PCG64(SEED))
-    shift = np.zeros(DRAWS)
+    shift, drawn = np.zeros(DRAWS), False
     chances: dict[str, dict[str, float]] = {}
     factors = {dimension.id: float(dimension.factor) for dimension in scheme.dimensions}
     for one in known:
-        values = _values(one.value, generator)
-        if values is None or one.line.score is None or _given(one.value):
+        values = _values(one)
+        if values is None or (one.value.given is not None and one.value.given.score is not None):
             continue
-        scores = _scores(one, values, readings)
-        if scores is None:
-            continue
-        if not one.line.boost or composite.with_boost:
-            shift += (scores - float(one.line.score)) * float(one.line.weight) / 100 * factors[one.line.dimension]
         if one.indicator.bands:
-            chances[one.line.id] = _chances(one.indicator.bands, values)
-    if not shift.any():
+            chances[one.line.id] = _chances(one.indicator, values, readings)
+        scores = None if one.line.score is None else _scores(one, values, readings)
+        drawn |= scores is not None or bool(one.indicator.bands)
+        if scores is not None and one.line.score is not None and (not one.line.boost or composite.with_boost):
+            shift += (scores - float(one.line.score)) * float(one.line.weight) / 100 * factors[one.line.dimension]
+    if not drawn:
         return None
     full = float(composite.literal.full)
     return Uncertainty(
@@ -66,12 +66,9 @@ def uncertainty(scheme: Scheme, known: Sequence[Known], composite: Composite, re
     )
 
 
-def _given(value: Value) -> bool:
-    return value.given is not None and value.given.score is not None
-
-
-def _values(value: Value, generator: np.random.Generator) -> Array | None:
-    """Draws of a value, or None where it has no spread."""
+def _values(one: Known) -> Array | None:
+    """Draws of a value, or None where it has no spread; of each indicator's own stream, whatever else is drawn."""
+    value, generator = one.value, np.random.default_rng([SEED, zlib.crc32(one.indicator.id.encode())])
     if value.rate is not None and value.rate.n:
         k, n = value.rate.k, value.rate.n
         return np.asarray(generator.beta(k + 0.5, n - k + 0.5, DRAWS), dtype=np.float64)
@@ -80,56 +77,70 @@ def _values(value: Value, generator: np.random.Generator) -> Array | None:
     centre, (low, high) = float(value.value), value.interval
     steps = generator.standard_normal(DRAWS)
     width = np.where(steps < 0, centre - low, high - centre) / _Z
-    return np.asarray(np.maximum(centre + steps * width, 0.0), dtype=np.float64)
+    most = 1.0 if one.indicator.unit == "share" else np.inf
+    return np.asarray(np.clip(centre + steps * width, 0.0, most), dtype=np.float64)
 
 
 def _scores(one: Known, values: Array, readings: Readings) -> Array | None:
-    """The score of each draw under the indicator's policy; linear in the value where it is no band."""
-    score = one.line.score
-    centre = one.value.value
-    assert score is not None
+    """The score of each draw under the indicator's policy; linear in the value where it has a score sheet."""
+    indicator, line, centre = one.indicator, one.line, one.value.value
+    assert line.score is not None
     assert centre is not None
-    match policy_of(one.indicator, readings):
-        case "coef_full_marks" if one.indicator.bands:
-            return 100 * _coefficients(one.indicator.bands, values)
-        case "value_times_coef" if one.indicator.bands:
-            return 100 * values * _coefficients(one.indicator.bands, values)
+    tests = own_thresholds(indicator)
+    match policy_of(indicator, readings):
+        case "coef_full_marks" if indicator.bands:
+            return 100 * _coefficients(indicator, values, readings)
+        case "value_times_coef" if indicator.bands:
+            return 100 * values * _coefficients(indicator, values, readings)
         case "attainment_linear":
-            target = next(t.at_least for t in one.indicator.thresholds if t.of == "value" and t.at_least)
+            target = next(test.at_least for test in tests if test.at_least)
             return np.asarray(100 * np.minimum(1.0, values / float(target)))
         case "pass_fail":
-            limit = next(t.at_least for t in one.indicator.thresholds if t.of == "value")
-            return None if limit is None else np.where(values >= float(limit), 100.0, 0.0)
-        case "d_table" | "value_times_coef" if one.line.score_range is not None and centre:
-            low, high = one.line.score_range
-            if one.value.interval is None or low == high:
-                return None
+            bounds = {edge for test in tests for edge in (test.lower, test.upper) if edge is not None}
+            met = _steps(
+                sorted(bounds),
+                lambda value: Fraction(all(test.holds(compared(value, test.unit, readings)) for test in tests)),
+                step_of(indicator.unit, readings),
+            )
+            return 100 * met(values)
+        case "d_table" | "value_times_coef" if line.score_range is not None and one.value.interval is not None:
+            low, high = line.score_range
             slope = float(high - low) / max(one.value.interval[1] - one.value.interval[0], 1e-12)
-            return np.asarray(np.clip(float(score) + slope * (values - float(centre)), 0.0, 100.0))
+            return np.asarray(np.clip(float(line.score) + slope * (values - float(centre)), 0.0, 100.0))
     return None
 
 
-def _coefficients(bands: Sequence[Band], values: Array) -> Array:
-    return np.asarray(
-        np.select([_inside(band, values) for band in bands], [float(band.coefficient) for band in bands], 0.0)
-    )
+def _coefficients(indicator: Indicator, values: Array, readings: Readings) -> Array:
+    def coefficient(value: Fraction) -> Fraction:
+        return coefficient_of(indicator, value, readings) or Fraction()
+
+    floor = readings.number("asa.floor_s") if indicator.unit == "seconds" else None
+    cuts = [*edges(indicator), *([] if floor is None else [floor])]
+    return _steps(cuts, coefficient, step_of(indicator.unit, readings))(values)
 
 
-def _inside(band: Band, values: Array) -> npt.NDArray[np.bool_]:
-    inside = np.ones(len(values), dtype=bool)
-    if band.lower is not None:
-        inside &= values >= float(band.lower) if band.at_least is not None else values > float(band.lower)
-    if band.upper is not None:
-        inside &= values <= float(band.upper) if band.at_most is not None else values < float(band.upper)
-    return inside
+def _steps(
+    cuts: Sequence[Fraction], of: Callable[[Fraction], Fraction], step: Fraction | None
+) -> Callable[[Array], Array]:
+    """A step function of exact values as one of draws: it is asked once between each two places where it may change.
+
+    Rounding to ``step`` before comparing moves those places by up to half a step.
+    """
+    half = (step or Fraction()) / 2
+    places = sorted({cut + shift for cut in cuts for shift in (-half, Fraction(), half)})
+    if not places:
+        return lambda values: np.full(len(values), float(of(Fraction())))
+    between = [(one + two) / 2 for one, two in itertools.pairwise(places)]
+    heights = np.array([float(of(value)) for value in (places[0] - 1, *between, places[-1] + 1)])
+    where = np.array([float(place) for place in places])
+    return lambda values: np.asarray(heights[np.searchsorted(where, values)])
 
 
-def _chances(bands: Sequence[Band], values: Array) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for band in bands:
-        key = f"{float(band.coefficient):.1f}"
-        found[key] = round(found.get(key, 0.0) + float(_inside(band, values).mean()), 6)
-    return found
+def _chances(indicator: Indicator, values: Array, readings: Readings) -> dict[str, float]:
+    found, counts = np.unique(_coefficients(indicator, values, readings), return_counts=True)
+    shares = {str(float(k)): float(count) / DRAWS for k, count in zip(found, counts, strict=True)}
+    listed = dict.fromkeys(str(float(band.coefficient)) for band in indicator.bands)
+    return {key: round(shares.get(key, 0.0), 6) for key in (*listed, *(key for key in shares if key not in listed))}
 
 
 def _spread(values: Array) -> Spread:
@@ -138,19 +149,20 @@ def _spread(values: Array) -> Spread:
 
 
 def rated_uncertainty(
-    scheme: Scheme, found: Sequence[Rated], maturity: Maturity | None, readings: Readings
+    scheme: Scheme, found: Sequence[Rated], maturity: Maturity | None, gate: str | None, readings: Readings
 ) -> Uncertainty | None:
     """Returns the distribution of the mean of the occasions and the chance of each number of stars.
 
-    None with fewer than two occasions: they show no spread.
+    None with fewer than two occasions: they show no spread. The chances are those of a passed gate, unless it failed;
+    there are none while an alpha or the level of maturity is not known.
     """
     if len(found) < 2:
         return None
-    generator = np.random.Generator(np.random.PCG64(SEED))
-    low, high = (_resampled(_by_rater(found, end, readings), generator) for end in ("low", "high"))
+    low, high = (_resampled(_by_rater(found, end, readings)) for end in ("low", "high"))
     chances = {}
-    if scheme.stars is not None and maturity is not None and maturity.level is not None:
-        chances["stars"] = _star_chances(scheme, low, maturity.level, readings)
+    whole = all(one.low == one.high for one in found)
+    if scheme.stars is not None and whole and maturity is not None and maturity.level is not None:
+        chances["stars"] = {"none": 1.0} if gate == "failed" else _star_chances(scheme, low, maturity.level, readings)
     return Uncertainty(seed=SEED, draws=DRAWS, low=_spread(low), high=_spread(high), chances=chances)
 
 
@@ -162,7 +174,9 @@ def _by_rater(found: Sequence[Rated], end: str, readings: Readings) -> Mapping[s
     return groups
 
 
-def _resampled(groups: Mapping[str, list[float]], generator: np.random.Generator) -> Array:
+def _resampled(groups: Mapping[str, list[float]]) -> Array:
+    """Means of raters drawn again, and of their occasions drawn again; the same draws for both ends of a range."""
+    generator = np.random.default_rng(SEED)
     names = list(groups)
     means = np.stack(
         [np.asarray(groups[n])[generator.integers(0, len(groups[n]), (DRAWS, len(groups[n])))].mean(1) for n in names]

@@ -15,7 +15,7 @@ from scoring.metrics import Metrics
 from scoring.scheme import Indicator
 from scoring.scorecard import Probed, Status
 from scoring.statistics import Rate
-from scoring.statistics.waits import exact
+from scoring.statistics.waits import Waits, exact
 
 SAMPLED = ("survey", "observation")
 VARIANTS = {  # the measure that stands for another one when a switch is turned (X15, X16, X17)
@@ -39,7 +39,7 @@ class Value:
     rate: Rate | None = None
     given: Given | None = None
     probed: Probed | None = None
-    supports: tuple[str, ...] = ()
+    evidence: tuple[Probed, ...] = ()
 
     @property
     def source(self) -> str | None:
@@ -52,18 +52,20 @@ class Value:
 def value_of(indicator: Indicator, metrics: Metrics | None, given: Given | None, readings: Readings) -> Value:
     """Returns the value of ``indicator``; a figure of the centre's own is scored unless the readings say otherwise."""
     probed, rate = _probed(indicator, metrics, readings)
-    supports = _supports(indicator, metrics)
+    evidence = evidence_of(indicator, metrics)
     own = given.value if given else None
     if own is not None and probed is not None and probed.interval is not None:
         low, high = probed.interval
         probed = probed.model_copy(update={"disagrees": not low <= float(own) <= high})
     if probed is not None and (own is None or readings["source_of_record"] == "probe") and not _scored(given):
-        return Value("measured", probed.value, probed.n, probed.interval, rate, given, probed, supports)
+        return Value("measured", probed.value, probed.n, probed.interval, rate, given, probed, evidence)
+    if given is not None and own is None and probed is not None and not indicator.bands:  # a person scored what we saw
+        return Value("entered", probed.value, probed.n, probed.interval, rate, given, probed, evidence)
     if given is not None:
         sample, interval = _sample(indicator, given)
         status: Status = "imported" if own is not None and _imported(given) else "entered"
-        return Value(status, own, given.n, interval, sample, given, probed, supports)
-    return Value("supported" if supports else "missing", supports=supports)
+        return Value(status, own, given.n, interval, sample, given, probed, evidence)
+    return Value("supported" if evidence else "missing", evidence=evidence)
 
 
 def _scored(given: Given | None) -> bool:
@@ -75,12 +77,13 @@ def _imported(given: Given) -> bool:
 
 
 def _sample(indicator: Indicator, given: Given) -> tuple[Rate | None, tuple[float, float] | None]:
-    """The rate behind a sampled share, and the interval."""
-    interval = None if given.low is None or given.high is None else (float(given.low), float(given.high))
+    """The rate behind a sampled share, and its interval; an interval that is given knows the sample better."""
+    if given.low is not None and given.high is not None:
+        return None, (float(given.low), float(given.high))
     if given.value is None or given.n is None or indicator.unit != "share" or given.source not in SAMPLED:
-        return None, interval
+        return None, None
     rate = Rate.of(round(given.value * given.n), given.n)
-    return rate, interval or rate.exact
+    return rate, rate.exact
 
 
 def _probed(indicator: Indicator, metrics: Metrics | None, readings: Readings) -> tuple[Probed | None, Rate | None]:
@@ -110,7 +113,15 @@ def _probed(indicator: Indicator, metrics: Metrics | None, readings: Readings) -
     return Probed(metric=id_, value=found.mean, n=found.n, interval=interval or None), None
 
 
-def _supports(indicator: Indicator, metrics: Metrics | None) -> tuple[str, ...]:
-    if metrics is None:
-        return ()
-    return tuple(id_ for id_ in indicator.metrics if (found := metrics.rate_or_wait(id_)) and found.n)
+def evidence_of(indicator: Indicator, metrics: Metrics | None) -> tuple[Probed, ...]:
+    """Returns what the measures that see part of an indicator say."""
+    found = ((id_, metrics.rate_or_wait(id_)) for id_ in indicator.metrics) if metrics is not None else ()
+    return tuple(_said(id_, one) for id_, one in found if one is not None and one.n)
+
+
+def _said(id_: str, found: Rate | Waits) -> Probed:
+    value = found.value if isinstance(found, Rate) else found.mean
+    assert value is not None
+    return Probed(
+        metric=id_, value=value, n=found.n, interval=found.exact if isinstance(found, Rate) else found.interval
+    )

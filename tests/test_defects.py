@@ -20,7 +20,7 @@ CODES = [f"X{n:02}" for n in range(1, 45)] + [f"T{n:02}" for n in range(1, 13)] 
 PLACEHOLDERS = {
     *("valid_to", "name", "policy", "value", "coefficient", "with_abandoned", "limits", "week", "n", "a", "b"),
     *("reading", "other", "rounded", "score", "items", "points", "included", "codes", "plan", "frequency", "table"),
-    "boundary",
+    *("boundary", "by_rater", "pooled", "mean", "valid_from", "executed_by"),
 }
 DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(
@@ -173,10 +173,13 @@ def test_a_code_without_given_words_has_a_sentence_of_its_own():
 
 @pytest.mark.parametrize("defect", defects().values(), ids=lambda defect: defect.code)
 def test_both_languages_say_the_same_placeholders(defect):
-    warning = defect.warning
-    assert placeholders(warning.zh) == placeholders(warning.en) <= PLACEHOLDERS
-    assert (warning.zh[-1], warning.en[-1]) == ("。", ".")
-    for text in (defect.problem, defect.reading, warning, *(switch.about for switch in defect.switches)):
+    warnings = (defect.warning, *defect.instead.values())
+    for warning in warnings:
+        assert placeholders(warning.zh) == placeholders(warning.en) <= PLACEHOLDERS
+        assert (warning.zh[-1], warning.en[-1]) == ("。", ".")
+    stated = [switch.statement for switch in defect.switches if switch.statement is not None]
+    assert all(placeholders(text.zh) == placeholders(text.en) == {"value"} for text in stated)
+    for text in (defect.problem, defect.reading, *warnings, *stated, *(switch.about for switch in defect.switches)):
         assert re.search(r"[\u4e00-\u9fff]", text.zh)
         assert re.search(r"[A-Za-z]{2}", text.en)
 
