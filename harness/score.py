@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from results.run_folder import RunFolder
-from scenarios.errors import InputError
+from scenarios.errors import InputError, InputsError
 from scoring.inputs import Entered, load_inputs
 from scoring.metrics import SERVICE_LEVEL_S, Definitions, Metrics, compute
-from scoring.observations import NOT_VALID
 from scoring.scheme import Scheme, load_scheme
 from scoring.scorecard import Scorecard
 from scoring.scorer import score
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+COMPLETED = ("ANSWERED", "IVR_SERVED")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Scored:
     table: pd.DataFrame | None
     metrics: Metrics | None
     entered: Entered | None
+    definitions: Definitions
 
 
 def score_files(
@@ -44,9 +47,14 @@ def score_files(
         raise InputError("there is nothing to score", cure="give --run RUN_DIR, --inputs FILE, or both")
     entered = load_inputs(inputs, scheme) if inputs is not None else None
     table = RunFolder.open(run).read_observations() if run is not None else None
-    metrics = None if table is None else compute(table, _definitions(entered))
+    definitions = _definitions(entered)
+    metrics = None if table is None else compute(table, definitions)
     contacts = None if table is None else weekly(table)
-    return Scored(score(metrics, scheme, entered, today, contacts), scheme, table, metrics, entered)
+    try:
+        card = score(metrics, scheme, entered, today, contacts)
+    except InputsError as error:  # a reading that does not fit the scheme
+        raise InputsError(error.message, file=inputs, cure=error.cure) from error
+    return Scored(card, scheme, table, metrics, entered, definitions)
 
 
 def _definitions(entered: Entered | None) -> Definitions:
@@ -58,10 +66,13 @@ def _definitions(entered: Entered | None) -> Definitions:
 
 
 def weekly(table: pd.DataFrame) -> dict[str, int]:
-    """Returns the completed contacts of a table of observations by ISO week, for example ``2026-W47``."""
+    """Returns the completed contacts of a table of observations by ISO week (UTC), for example ``2026-W47``.
+
+    A contact is completed when it was served, by a person or without one; nobody is asked in one that came to nothing.
+    """
     import pandas as pd
 
-    done = table[~table["outcome"].isin(NOT_VALID) & (table["started_utc"] != "")]
+    done = table[table["outcome"].isin(COMPLETED) & table["certain"] & (table["started_utc"] != "")]
     if done.empty:
         return {}
     calendar = pd.to_datetime(done["started_utc"], utc=True, format="ISO8601").dt.isocalendar()

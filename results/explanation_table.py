@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -14,7 +12,8 @@ from results.explanation import Explanation, mean, total
 from results.score_table import SOURCES
 from results.words import VERDICTS, both, points
 from scenarios.model import Lang, Text
-from scoring.scorecard import Line
+from scoring.measures import MEASURES
+from scoring.scorecard import Line, Probed
 from scoring.warn import POLICIES
 
 SHOWN = 40  # sessions; --json lists all
@@ -30,6 +29,8 @@ _T = {
         ("interval", "95%区间", "95 % interval"),
         ("source", "来源", "source"),
         ("probed", "模拟测试值", "probes say"),
+        ("evidence", "旁证", "seen in part"),
+        ("alpha", "α", "alpha"),
         ("band", "分档", "band"),
         ("possible", "区间涉及的系数", "coefficients the interval leaves open"),
         ("part", "项", "part"),
@@ -45,20 +46,20 @@ _T = {
 def render_explanation(console: Console, found: Explanation, lang: Lang) -> None:
     """Prints where one indicator's figure comes from."""
     line = found.line
-    console.print(f"[bold]{line.id} {both(line.name, lang)}[/]  {found.scheme} {', '.join(line.clauses)}")
+    title = RichText(f"{line.id} {both(line.name, lang)}", style="bold")
+    console.print(title.append(f"  {found.scheme} {', '.join(line.clauses)}", style="not bold"))
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
     for name, text in _facts(found, lang):
-        facts.add_row(name, text)
+        facts.add_row(name, RichText(text))
     console.print(facts)
     if found.entered:
         console.print(_entered(found, lang))
     for left in found.left_out:
-        listed = ", ".join(left.attempts[:12]) + (" …" if len(left.attempts) > 12 else "")
-        console.print(
-            f"{Text(zh='未计入', en='left out').in_(lang)} {len(left.attempts)}: {left.reason.in_(lang)} — {listed}"
-        )
+        listed = ", ".join(left.attempts[:LISTED]) + (" …" if len(left.attempts) > LISTED else "")
+        text = f"{_T['left'].in_(lang)} {len(left.attempts)}: {left.reason.in_(lang)} — {listed}"
+        console.print(RichText(text))
     for code, warning in found.warnings:
         console.print(RichText(f"{code} {warning.in_(lang)}", style="yellow"))
 
@@ -77,6 +78,8 @@ def _facts(found: Explanation, lang: Lang) -> list[tuple[str, str]]:
         ("interval", line.interval and words.span(*line.interval, line.unit)),
         ("source", ", ".join(part for part in origin if part)),
         ("probed", _probed(line) if line.source != "probe" else None),
+        *(("evidence", text) for text in _evidence(line, lang)),
+        *(("alpha", f"{id_} ({rater}) {float(alpha):g}") for id_, rater, alpha in found.alphas),
         ("band", line.band and f"{line.band} (k={float(line.coefficient or 0):g})"),
         ("possible", " / ".join(f"{float(k):g}" for k in line.possible) if line.band_verdict == "undecided" else None),
         *(("part", f"{p.name.in_(lang)} {points(p.got)} / {points(p.most)} {p.note}") for p in line.parts),
@@ -98,10 +101,21 @@ def _thresholds(line: Line, lang: Lang) -> list[str]:
 def _probed(line: Line) -> str | None:
     if line.probed is None:
         return None
-    value: Fraction = line.probed.value
-    shown = words.percent(value) if line.unit == "share" else f"{words.seconds(value)} s"
-    interval = "" if line.probed.interval is None else f", 95 % {words.span(*line.probed.interval, line.unit)}"
-    return f"{shown} (n={line.probed.n}{interval})" + (" ≠" if line.probed.disagrees else "")
+    return _measured(line.probed, line.unit) + (" ≠" if line.probed.disagrees else "")
+
+
+def _evidence(line: Line, lang: Lang) -> list[str]:
+    """What the other measures say that see part of the indicator."""
+    units = {"rate": "share", "wait": "seconds"}
+    return [
+        f"{MEASURES[one.metric].name.in_(lang)} {_measured(one, units[MEASURES[one.metric].kind])}"
+        for one in line.evidence
+    ]
+
+
+def _measured(one: Probed, unit: str | None) -> str:
+    interval = "" if one.interval is None else f", 95 % {words.span(*one.interval, unit)}"
+    return f"{words.value(one.value, unit)} (n={one.n}{interval})"
 
 
 def _entered(found: Explanation, lang: Lang) -> Table:

@@ -30,7 +30,7 @@ def explain(
     scored = score_files(scheme or _scheme_of(indicator), run, inputs)
     if indicator not in {one.id for _, one in scored.scheme.indicators()}:
         raise InputError(f"{scored.scheme.id} has no indicator {indicator}", cure=_near(indicator, scored.scheme.id))
-    found = explained(scored.card, scored.scheme, indicator, scored.table)
+    found = explained(scored.card, scored.scheme, indicator, scored.table, scored.definitions)
     if as_json:
         document = {
             "format": 1,
@@ -41,6 +41,7 @@ def explain(
             "left_out": [
                 {"reason": left.reason.model_dump(), "attempts": list(left.attempts)} for left in found.left_out
             ],
+            "alphas": [{"occasion": id_, "rater": rater, "alpha": float(alpha)} for id_, rater, alpha in found.alphas],
             "warnings": [{"code": code, "text": text.zh, "en": text.en} for code, text in found.warnings],
         }
         print(json.dumps(document, ensure_ascii=False))  # noqa: T201 - stdout is the interface
