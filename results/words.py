@@ -303,11 +303,15 @@ def value_text(line: Line) -> str:
     """Returns an indicator's value with its n."""
     if line.value is None:
         return "–"
-    if line.unit == "share":
-        value = percent(line.value)
-    else:
-        value = f"{seconds(line.value)} s" if line.unit == "seconds" else f"{float(line.value):g}"
-    return value if line.n is None else f"{value} (n={line.n})"
+    shown = value(line.value, line.unit)
+    return shown if line.n is None else f"{shown} (n={line.n})"
+
+
+def value(number: Fraction, unit: str | None) -> str:
+    """Returns a number in its unit."""
+    if unit == "share":
+        return percent(number)
+    return f"{seconds(number)} s" if unit == "seconds" else f"{float(number):g}"
 
 
 def band_text(line: Line, lang: Lang) -> str:
