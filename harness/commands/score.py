@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from enum import StrEnum
 from pathlib import Path
@@ -50,7 +51,7 @@ def score(
     scheme: SchemeOption = None,
     run: Annotated[Path | None, typer.Option("--run", help="a run's folder, runs/<id>")] = None,
     inputs: Annotated[Path | None, typer.Option("--inputs", help="inputs of the scoring, .yaml or .xlsx")] = None,
-    format_: Annotated[Format, typer.Option("--format", help="table, json or xlsx")] = Format.TABLE,
+    format_: Annotated[Format | None, typer.Option("--format", help="table (if not given), json or xlsx")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="write to this file")] = None,
     lang: Annotated[str, typer.Option("--lang", help="zh or en", metavar="zh|en")] = "zh",
     as_json: Annotated[bool, typer.Option("--json", help="of a run scored again: one JSON document on stdout")] = False,
@@ -60,6 +61,8 @@ def score(
         return
     words = _lang(lang)
     if scheme is None and inputs is None:
+        if output is not None or format_ is not None:
+            raise InputError("--format and --output belong to a scheme's scorecard", cure="give --scheme, too")
         _again(run, words, as_json)
         return
     from harness.score import score_files
@@ -71,7 +74,7 @@ def score(
 
         path = write_score_sheets(scored.card, scored.scheme, output or Path(f"score-{scored.scheme.id}.xlsx"))
         typer.echo(str(path))
-    elif format_ is Format.JSON or as_json:
+    elif format_ is Format.JSON or (format_ is None and as_json):
         _write(json.dumps(as_contract(scored.card), ensure_ascii=False, indent=2, allow_nan=False), output)
     else:
         from results.score_table import render
@@ -79,9 +82,9 @@ def score(
         if output is None:
             render(Console(), scored.card, words)
         else:
-            with output.open("w", encoding="utf-8") as file:
-                render(Console(file=file, width=160), scored.card, words)
-            typer.echo(str(output))
+            text = io.StringIO()
+            render(Console(file=text, width=160), scored.card, words)
+            _write(text.getvalue().rstrip("\n"), output)
 
 
 @app.command("inputs-template")
@@ -120,11 +123,12 @@ def inputs_template(
 
 
 def _write(text: str, output: Path | None) -> None:
+    from results import whole_file
+
     if output is None:
         print(text)  # noqa: T201 - stdout is the interface
     else:
-        output.write_text(text + "\n", encoding="utf-8")
-        typer.echo(str(output))
+        typer.echo(str(whole_file.write(output, text + "\n")))
 
 
 def _lang(value: str) -> Lang:
