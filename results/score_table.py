@@ -45,6 +45,7 @@ PROFILE = {
     "not_measurable": Text(zh="不可测", en="cannot be measured"),
 }
 AGREES = {True: Text(zh="一致", en="yes"), False: Text(zh="不一致", en="no")}
+WAIVED = Text(zh="不适用", en="waived")
 NO_VALUE = Text(zh="部分旁证", en="in part")
 CHECKED = Text(zh="无权重要求的符合性检查", en="Requirements without a weight")
 NO_GATE = Text(zh="，管理要求符合性审查结论未填（gate）", en=", the gate is not filled in")
@@ -123,6 +124,9 @@ def _lines(card: Scorecard, lang: Lang, width: int) -> Table:
 def _cells(line: Line, lang: Lang, *, narrow: bool) -> tuple[str | RichText, ...]:
     verdict = line.verdict
     low, high = line.open
+    score = words.score_text(line).replace(" (", "\n(") if line.score is not None else f"{points(low)}–{points(high)}"
+    if line.waived:
+        score = WAIVED.in_(lang)
     source = SOURCES[line.source] if line.source else NO_VALUE if line.supports else None
     said = "–" if source is None else source.in_(lang)
     value = words.value_text(line)
@@ -139,10 +143,7 @@ def _cells(line: Line, lang: Lang, *, narrow: bool) -> tuple[str | RichText, ...
         value,
         said,
         coefficient,
-        RichText(
-            words.score_text(line).replace(" (", "\n(") if line.score is not None else f"{points(low)}–{points(high)}",
-            style="" if line.score is not None else "dim",
-        ),
+        RichText(score, style="" if line.score is not None else "dim"),
         points(line.weighted),
         RichText("–" if verdict is None else VERDICTS[verdict].in_(lang), style=STYLES[verdict] if verdict else ""),
         " ".join(line.warnings),

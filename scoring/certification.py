@@ -47,7 +47,7 @@ def stars_of(
     reading: Reading = "B" if readings["star.reading"] == "B" else "A"
     other: Reading = "A" if reading == "B" else "B"
     mine, theirs = (_possible(scheme, total, maturity, inputs, readings, one) for one in (reading, other))
-    decided, settled = (len(one) == 1 and (inputs.gate is not None or one == (None,)) for one in (mine, theirs))
+    decided, settled = (len(one) == 1 for one in (mine, theirs))
     label = readings["star.row1_label"]
     return Stars(
         stars=mine[0] if decided else None,
@@ -76,4 +76,5 @@ def _possible(
     if scheme.maturity is not None and scheme.maturity.level(maturity.low) is None:
         levels.add(0)
     found = {scheme.stars.stars(score, level, reading) for score in scores for level in levels}
+    found |= {None} if inputs.gate is None else set()
     return tuple(sorted(found, key=lambda stars: -1 if stars is None else stars))

@@ -179,7 +179,7 @@ def _measured(one: Probed) -> dict[str, Any]:
 
 
 def _line(line: Line) -> dict[str, Any]:
-    low, high = line.open
+    low, high = (None, None) if line.waived else line.open
     return {
         "id": line.id,
         "name": line.name.zh,

@@ -146,7 +146,7 @@ def _gap(caveat: Caveat, result: Result) -> bool:
 
 
 def _no_star(caveat: Caveat, result: Result) -> bool:
-    return result.stars is not None and bool(result.occasions) and result.stars.possible == (0,)
+    return result.stars is not None and bool(result.occasions) and 0 in result.stars.possible
 
 
 def _likert(caveat: Caveat, result: Result) -> bool:

@@ -369,3 +369,17 @@ def test_parts_that_were_seen_say_what_was_seen():
     line = indicator(found, "A.SE.4")
     assert [one["metric"] for one in line["evidence"]] == line["supported_by"]
     assert line["evidence"][0] == {"metric": "voice.handling_time", "value": 22, "n": 12, "interval": None}
+
+
+def test_a_gate_that_is_not_filled_in_leaves_a_failure_open():
+    given = rated("0.85", maturity=dict.fromkeys(LEVELS, 3))
+    assert contract(C, **given)["stars"]["possible"] == [None, 3]
+    assert contract(C, **given, gate="passed")["stars"]["possible"] == [3]
+    failed = contract(C, **given, gate="failed")["stars"]
+    assert (failed["possible"], failed["decided"], failed["stars"]) == ([None], True, None)
+
+
+def test_a_waived_item_has_no_score_at_all():
+    given = rated(dict.fromkeys(ITEMS[1:], "0.8"), waived=[{"item": ITEMS[0], "reason": "远程"}])
+    line = indicator(contract(C, **given), ITEMS[0])
+    assert (line["waived"], line["score"], line["low"], line["high"]) == (True, None, None, None)
