@@ -2,6 +2,7 @@
 
 from datetime import date
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -383,3 +384,15 @@ def test_a_waived_item_has_no_score_at_all():
     given = rated(dict.fromkeys(ITEMS[1:], "0.8"), waived=[{"item": ITEMS[0], "reason": "远程"}])
     line = indicator(contract(C, **given), ITEMS[0])
     assert (line["waived"], line["score"], line["low"], line["high"]) == (True, None, None, None)
+
+
+def test_every_key_of_the_document_is_explained():
+    page = (Path(__file__).parent.parent / "docs" / "scoring.md").read_text(encoding="utf-8")
+    given = rated("0.9", "0.8", maturity=dict.fromkeys(LEVELS, 3), gate="passed")
+    for found in (contract(A, metrics=probed(9, 1), indicators={"A.SQ.1": {"value": "0.9"}}), contract(C, **given)):
+        for key in found:
+            assert f"`{key}`" in page
+        parts = (found["composite"], found["stars"] or {}, found["maturity"] or {}, *found["dimensions"])
+        lists = ("indicators", "requirements", "candidates", "characteristics", "application", "occasions", "warnings")
+        for part in (*parts, *(one for name in lists for one in found[name])):
+            assert [key for key in part if f"`{key}`" not in page] == []
