@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import cache
@@ -21,6 +22,8 @@ from scenarios.model import Strict, Text
 from scenarios.yaml_file import load
 
 CATALOGUE = Path(__file__).parent / "defects.yaml"
+
+_NUMBER = re.compile(r"[-+]?[0-9]{1,20}(\.[0-9]{1,20})?([eE][-+]?[0-9]{1,2})?")
 
 Kind = Literal["choice", "flag", "number", "text", "table"]
 Value = str | bool | Fraction | dict[str, Any] | None
@@ -64,8 +67,8 @@ class Switch(Strict):
                 raise ValueError(f"{self.key} is true or false, not {given}")
             case "number" if given is None:
                 return None
-            case "number" if isinstance(given, (int, float)) and not isinstance(given, bool):
-                return Fraction(repr(given)) if isinstance(given, float) else Fraction(int(given))
+            case "number" if not isinstance(given, bool) and _NUMBER.fullmatch(str(given)):
+                return Fraction(str(given))
             case "number":
                 raise ValueError(f"{self.key} is a number, not {given}")
             case "table" if isinstance(given, dict):

@@ -107,10 +107,18 @@ def _probed(indicator: Indicator, metrics: Metrics | None, readings: Readings) -
     assert found.mean is not None
     widened = 2 * (found.u or 0.0)  # U = 2u: errors of the instants may all lean one way, so n does not shrink them
     interval = found.interval and (max(0.0, found.interval[0] - widened), found.interval[1] + widened)
-    voice = metrics.channels.get("voice")
-    if id_ == ANSWER_SPEED and readings["asa.numerator"] == "all" and voice and voice.speed_with_abandoned is not None:
-        return Probed(metric=id_, value=exact(voice.speed_with_abandoned), n=found.n, interval=None), None
+    added = _abandoned(metrics) if indicator.metric == ANSWER_SPEED and readings["asa.numerator"] == "all" else None
+    if added is not None:
+        return Probed(metric=id_, value=found.mean + added / found.n, n=found.n, interval=None), None
     return Probed(metric=id_, value=found.mean, n=found.n, interval=interval or None), None
+
+
+def _abandoned(metrics: Metrics) -> Fraction | None:
+    """The time in the queue of abandoned calls, which a reading adds to that of the answered ones (X16)."""
+    voice, waits = metrics.channels.get("voice"), metrics.wait(ANSWER_SPEED)
+    if voice is None or voice.speed_with_abandoned is None or waits is None or waits.mean is None:
+        return None
+    return (exact(voice.speed_with_abandoned) - waits.mean) * waits.n
 
 
 def evidence_of(indicator: Indicator, metrics: Metrics | None) -> tuple[Probed, ...]:

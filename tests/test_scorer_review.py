@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.score import weekly
 from probes.session import Outcome
 from results.observe import table
 from scenarios.errors import InputsError
+from scoring.defects import Readings
 from scoring.inputs import Inputs, check
 from scoring.metrics import compute
 from scoring.scheme import load_scheme
@@ -396,3 +398,25 @@ def test_every_key_of_the_document_is_explained():
         lists = ("indicators", "requirements", "candidates", "characteristics", "application", "occasions", "warnings")
         for part in (*parts, *(one for name in lists for one in found[name])):
             assert [key for key in part if f"`{key}`" not in page] == []
+
+
+def test_abandoned_calls_are_added_whichever_way_the_wait_ends():
+    calls = compute(table([voice(1, wait=3.0), voice(2, wait=5.0), voice(3, Outcome.DROPPED, wait=8.0)]))
+    both = {"asa.numerator": "all", "asa.end": "first_word"}  # (4.2 + 6.2 + 8)/2, the first word comes 1.2 s later
+    assert float(card(A, calls, readings=both).line("A.SE.3").value) == pytest.approx(9.2)
+
+
+@pytest.mark.parametrize("given", [100, "100", 100.0, "1e2"])
+def test_a_number_of_a_switch_may_stand_in_quotes(given):
+    assert contract(A, readings={"verdict.pass_score": given})["composite"]["pass_score"] == 100
+
+
+@pytest.mark.parametrize("given", [float("nan"), float("inf"), "1/0", "12 points", "", True])
+def test_what_is_no_number_is_refused_in_words(given):
+    with pytest.raises(InputsError, match=r"pass_score is a number, not"):
+        Readings({"verdict.pass_score": given})
+
+
+def test_only_contacts_that_were_served_count_as_samples():
+    outcomes = (Outcome.ANSWERED, Outcome.LIMIT, Outcome.DROPPED, Outcome.NET_FAIL, Outcome.IVR_FAIL, Outcome.INVALID)
+    assert weekly(table([voice(n, outcome) for n, outcome in enumerate(outcomes)])) == {"2026-W47": 1}
