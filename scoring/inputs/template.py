@@ -74,9 +74,7 @@ def _title(key: str, about: str) -> Iterator[str]:
 def _block(key: str, about: str, scheme: Scheme, boost: bool) -> Iterator[str]:
     dimensions = [dimension for dimension in scheme.dimensions if dimension.boost == boost]
     if dimensions:
-        yield from _title(
-            key, f"{about}：给 value 或 score，须人工评分的可同时给 / either, both where a person scores"
-        )
+        yield from _title(key, f"{about}：给 value 或 score，须人工评分的可同时给 / either, both where a person scores")
     for dimension in dimensions:
         yield ""
         yield f"  # ── {words.both(dimension.name)}（{dimension.clause}）"
