@@ -20,7 +20,7 @@ from scoring.scorecard import RequirementResult, ThresholdResult
 from scoring.statistics import Rate, Verdict, smallest_n, three_way
 from scoring.statistics.rates import bounds as one_sided
 from scoring.statistics.waits import Waits, exact
-from scoring.values import Value
+from scoring.values import Value, sampled
 
 RULE = Text(
     zh=(
@@ -32,6 +32,9 @@ RULE = Text(
         " of either wrong verdict), sampled means by their 95 % interval, system figures by their full value."
     ),
 )
+
+
+NO_N = Text(zh="抽样数据未给出样本量n，不能判定", en="a sample whose n is not given cannot be decided on")
 
 
 def thresholds_of(
@@ -63,6 +66,8 @@ def _result(
         return blank.model_copy(update={"value": value.value, "verdict": verdict, "note": note})
     if value.interval is not None:
         return blank.model_copy(update={"value": value.value, "verdict": _interval(bounds, value.interval)})
+    if value.given is not None and value.source == value.given.source and sampled(value.given):
+        return blank.model_copy(update={"value": value.value, "verdict": Verdict.OPEN, "note": NO_N})
     return _exact(blank, bounds, compared(value.value, threshold.unit, readings))
 
 

@@ -80,10 +80,15 @@ def _sample(indicator: Indicator, given: Given) -> tuple[Rate | None, tuple[floa
     """The rate behind a sampled share, and its interval; an interval that is given knows the sample better."""
     if given.low is not None and given.high is not None:
         return None, (float(given.low), float(given.high))
-    if given.value is None or given.n is None or indicator.unit != "share" or given.source not in SAMPLED:
+    if given.value is None or given.n is None or indicator.unit != "share" or not sampled(given):
         return None, None
     rate = Rate.of(round(given.value * given.n), given.n)
     return rate, rate.exact
+
+
+def sampled(given: Given) -> bool:
+    """Whether a figure stands for a sample: a survey's, an observation's, and one with an ``n`` of unknown source."""
+    return given.source in SAMPLED or (given.source == "entered" and given.n is not None)
 
 
 def _probed(indicator: Indicator, metrics: Metrics | None, readings: Readings) -> tuple[Probed | None, Rate | None]:

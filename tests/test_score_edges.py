@@ -333,3 +333,17 @@ def test_levels_of_alpha(level, low, high):
     for how, alpha in (("midpoint", (Fraction(low) + Fraction(high)) / 2), ("upper", Fraction(high))):
         found = contract(C, occasions=occasions, readings={"alpha.from_likert": how})
         assert found["composite"]["literal"] == number(100 * alpha)
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict"),
+    [
+        ({"value": "0.87", "source": "survey"}, "不能判定"),  # how many were asked is not said
+        ({"value": "0.87", "n": 150, "source": "survey"}, "不能判定"),
+        ({"value": "0.87", "n": 150}, "不能判定"),  # a number of cases makes a sample of it, whoever typed it
+        ({"value": "0.87", "n": 150, "source": "system"}, "符合"),
+        ({"value": "0.95", "n": 150, "source": "survey"}, "符合"),
+    ],
+)
+def test_a_blank_cell_makes_no_census_of_a_sample(given, verdict):
+    assert indicator(contract("CMM-525-0005", indicators={"A.CH.2": given}), "A.CH.2")["verdict"] == verdict
