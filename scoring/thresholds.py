@@ -37,6 +37,19 @@ RULE = Text(
 NO_N = Text(zh="抽样数据未给出样本量n，不能判定", en="a sample whose n is not given cannot be decided on")
 
 
+MINUTES = Text(
+    zh="时长以秒计，而规则以分钟或小时计：请核对单位；确为不足1分钟时，请按条款直接判定",
+    en="durations are seconds, the rule counts minutes or hours: check the unit; if it is right, say it is met",
+)
+MINUTE = 60
+
+
+def _perhaps_minutes(threshold: Threshold, value: Fraction) -> bool:
+    """Whether minutes may have been typed where seconds are read: 45 against a limit of 30 minutes is no pass."""
+    limit = threshold.upper
+    return threshold.unit == "seconds" and limit is not None and limit >= MINUTE and 0 < value < MINUTE
+
+
 def thresholds_of(
     indicator: Indicator, value: Value, score: Fraction | None, quantities: Mapping[str, Fraction], readings: Readings
 ) -> tuple[ThresholdResult, ...]:
@@ -58,6 +71,8 @@ def _result(
         return blank if score is None else _exact(blank, bounds, score)
     if threshold.of == "quantity":
         given = quantities.get(threshold.quantity.zh)
+        if given is not None and _perhaps_minutes(threshold, given):
+            return blank.model_copy(update={"value": given, "verdict": Verdict.OPEN, "note": MINUTES})
         return blank if given is None else _exact(blank, bounds, compared(given, threshold.unit, readings))
     if value.value is None:
         return blank
@@ -143,6 +158,8 @@ def _requirement(
     if said is not None and said.met is not None:
         return blank.model_copy(update={"verdict": Verdict.PASS if said.met else Verdict.FAIL})
     value = said.value if said is not None else same.get(one.quantity.zh)
+    if value is not None and _perhaps_minutes(one, value):
+        return blank.model_copy(update={"value": value, "verdict": Verdict.OPEN, "note": MINUTES})
     if value is not None:
         held = bounds.holds(compared(value, one.unit, readings))
         return blank.model_copy(update={"value": value, "verdict": Verdict.PASS if held else Verdict.FAIL})

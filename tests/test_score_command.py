@@ -101,6 +101,14 @@ def test_an_indicator_is_explained_by_its_sessions(run, inputs):
     assert "指标“平均应答速度”" not in shown.out, "warnings of other indicators are not shown"
 
 
+def test_the_name_says_the_format_and_the_inputs_their_scheme(inputs, tmp_path):
+    book = tmp_path / "sheets.xlsx"
+    assert shopper("score", "--inputs", inputs, "-o", book).code == 0
+    assert "汇总" in load_workbook(book).sheetnames
+    done = shopper("score", "--inputs", inputs, "--format", "json", "-o", book)
+    assert (done.code, "does not fit its name" in done.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -347,3 +347,15 @@ def test_levels_of_alpha(level, low, high):
 )
 def test_a_blank_cell_makes_no_census_of_a_sample(given, verdict):
     assert indicator(contract("CMM-525-0005", indicators={"A.CH.2": given}), "A.CH.2")["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("seconds", "verdict"), [(45, "不能判定"), (59, "不能判定"), (60, "符合"), (1800, "符合"), (1801, "不符合")]
+)
+def test_minutes_typed_where_seconds_are_read_are_no_pass(seconds, verdict):
+    blocks = {"requirements": {"B.R.11.2.1.3.2": {"value": seconds}}}  # <= 30 minutes
+    found = next(one for one in contract("CMM-525-0006", **blocks)["requirements"] if one["id"] == "B.R.11.2.1.3.2")
+    assert found["verdict"] == verdict
+    given = {"B.TS.2": {"quantities": {"技术支持响应时间": seconds}}}
+    limits = indicator(contract("CMM-525-0006", indicators=given), "B.TS.2")["thresholds"]
+    assert next(one for one in limits if one["quantity"] == "技术支持响应时间")["verdict"] == verdict

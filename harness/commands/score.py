@@ -69,6 +69,7 @@ def score(
     from scoring.contract import as_contract
 
     scored = score_files(scheme or _scheme_of(inputs), run, inputs)
+    format_ = _format(format_, output)
     if format_ is Format.XLSX:
         from results.score_sheets import write_score_sheets
 
@@ -137,9 +138,23 @@ def _lang(value: str) -> Lang:
     return "zh" if value == "zh" else "en"
 
 
+def _format(asked: Format | None, output: Path | None) -> Format | None:
+    """The format that was asked for, else the one that the file's name says."""
+    named = {".xlsx": Format.XLSX, ".json": Format.JSON}.get(output.suffix.lower()) if output is not None else None
+    if asked is not None and Format.XLSX in (asked, named) and output is not None and asked is not named:
+        raise InputError(f"--format {asked} does not fit its name", file=output, cure="rename it, or drop --format")
+    return asked or named
+
+
 def _scheme_of(inputs: Path | None) -> str:
+    """The scheme that a YAML file of inputs names."""
+    from scenarios.errors import InputsError
+    from scenarios.yaml_file import load
+    from scoring.inputs import Inputs
     from scoring.scheme import schemes
 
+    if inputs is not None and inputs.suffix.lower() in (".yaml", ".yml"):
+        return load(inputs, Inputs, InputsError).scheme
     raise InputError(f"{inputs}: under which scheme?", cure=f"give --scheme: {', '.join(schemes())}")
 
 
