@@ -1,7 +1,8 @@
 """Calibration: what the probes found, held against the sandbox's truth log.
 
-Sessions are paired with the centre's by the instants both sides log (dialling, keys, messages, end), never by content,
-and the difference of every defined instant is listed. This is the only reader of the truth log besides the tests.
+Calls are paired with the centre's by their Call-ID, chats (and calls whose INVITE shows none) by the instants both
+sides log (dialling, keys, messages), never by what was found; the difference of every defined instant is listed. This
+is the only reader of the truth log besides the tests.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from probes.session import Outcome, Session
 
 Row = Mapping[str, Any]
 INSTANTS = {"queue": "queue", "agent": "answer", "first_word": "first_word"}  # truth event -> instant
+FARTHEST = 100.0  # of two that have nothing in common
 FARTHEST_S = 5.0  # a pair whose common instants differ by more is no pair
 
 
@@ -82,10 +84,17 @@ def pair(sessions: Iterable[Session], truth_log: Path) -> list[Pair]:
 
 
 def _distance(session: Session, truth: Sequence[Row]) -> float:
+    ours_id, their_id = _call_id(session), next((row["call_id"] for row in truth if row.get("call_id")), None)
+    if ours_id is not None and their_id is not None:
+        return 0.0 if ours_id == their_id else FARTHEST
     ours, theirs = _marks(session), _their_marks(truth)
     differences = [abs(a - b) for kind in ours for a, b in zip(ours[kind], theirs.get(kind, []), strict=False)]
     unequal = sum(abs(len(ours[kind]) - len(theirs.get(kind, []))) for kind in ours)
-    return min(100.0, float(np.mean(differences or [100.0])) + unequal)
+    return min(FARTHEST, float(np.mean(differences or [FARTHEST])) + unequal)
+
+
+def _call_id(session: Session) -> str | None:
+    return next((event.data.get("call_id") for event in session.timeline if event.kind == "dialled"), None)
 
 
 def _marks(session: Session) -> dict[str, list[float]]:

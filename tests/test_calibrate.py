@@ -14,6 +14,7 @@ from rich.console import Console
 
 from harness import certificate as certificates
 from harness.calibration import Pair
+from harness.calibration import pair as pair_up
 from harness.commands.calibrate import AT_ONCE, SEED, load, write_plan
 from harness.plan import load_plan
 from probes.hearing.version import HEARING_VERSION
@@ -119,6 +120,22 @@ def test_another_tone_is_no_ringback():
     busy = [e if e.kind != "tone" else event("tone", e.t, "tone", name="busy") for e in pair.session.timeline]
     found = certificates.errors_of([Pair(pair.session.model_copy(update={"timeline": busy}), pair.truth)])
     assert math.isnan(found["ringback"][0].error_s)
+
+
+def test_calls_that_began_together_are_told_apart_by_their_call_id(tmp_path):
+    calls = []
+    for number, id_ in enumerate(["one@caller", "two@caller"], 1):
+        session = voice(number)
+        timeline = [event("dialled", 0.0, "wire", 0.001, call_id=id_), *session.timeline[1:]]
+        calls.append(session.model_copy(update={"timeline": timeline, "anchor_monotonic": 70.0}))
+    truth = tmp_path / "truth.jsonl"
+    rows = [  # the centre took the second one first, and each exactly when the other was dialled
+        {"t_mono": t, "t_wall": 0.0, "session": name, "event": "invite", "call_id": id_}
+        for t, name, id_ in [(70.0, "voice-1", "two@caller"), (70.4, "voice-2", "one@caller")]
+    ]
+    truth.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = [one.truth[0]["session"] for one in pair_up(calls, truth)]
+    assert found == ["voice-2", "voice-1"]
 
 
 def test_a_run_is_held_against_its_truth_log(tmp_path):

@@ -24,7 +24,7 @@ from probes.voice.pjsip.endpoint import Endpoint
 from probes.voice.trunk import Trunk
 from tests.conventions import ROOT
 
-pytestmark = [pytest.mark.realtime, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.realtime, pytest.mark.timeout(540)]
 
 SEED = 11
 SILENCE = 9.0  # the codec's least amplitude is 8
@@ -46,7 +46,9 @@ class Call:
     signals: list[Signal] = field(default_factory=list)
     frames: list[tuple[float, bytes]] = field(default_factory=list)
     packets: int = 0
+    call_id: str | None = None
     truth: list[dict[str, Any]] = field(default_factory=list)
+    longest_stall_s: float = 0.0
 
     def rows(self, event: str) -> list[dict[str, Any]]:
         return [row for row in self.truth if row["event"] == event]
@@ -96,6 +98,7 @@ async def place(endpoint: Endpoint, trunk: Trunk, uri: str, call: Call) -> None:
 
     frames = leg.listen(keep)
     await endpoint.dial(leg, trunk)
+    call.call_id = leg.call_id
     async with asyncio.timeout(150):
         while (signal := await leg.signals.get()).kind != "ended":
             call.signals.append(signal)
@@ -108,6 +111,7 @@ async def place(endpoint: Endpoint, trunk: Trunk, uri: str, call: Call) -> None:
     await endpoint.do(lambda: None)  # the call's slot is free to be dialled on only once the stack has let go of it
     keep()
     call.packets = leg.packets
+    call.longest_stall_s = max((seconds for _, seconds in frames.stalls), default=0.0)
 
 
 async def press(leg: Leg) -> None:
@@ -129,10 +133,17 @@ class Audit:
 
 @pytest.fixture(scope="module")
 def audit(tmp_path_factory: pytest.TempPathFactory) -> Audit:
-    """One call of each hostile line, four at a time, and a second one of the song."""
-    folder = tmp_path_factory.mktemp("hostile")
-    numbers = {line: number for lines in HOSTILE_LINES.values() for line, (number, _, _) in lines.items()}
-    jobs = [(line, Call()) for line in ["song", *numbers]]
+    """One call of each hostile line, and a second one of the song, while this machine kept up: a shared one may not."""
+    for _ in range(3):
+        done = dial_all(tmp_path_factory.mktemp("hostile"))
+        if all(call.longest_stall_s <= 0.3 for calls in done.calls.values() for call in calls):
+            return done
+    pytest.fail("this machine stood still for more than 0.3 s in each of three rounds: nothing can be heard on it")
+
+
+def dial_all(folder: Path) -> Audit:
+    """Calls all hostile lines, four at a time."""
+    jobs = [(line, Call()) for line in ["song", *(line for lines in HOSTILE_LINES.values() for line in lines)]]
 
     async def go() -> Audit:
         centre = Centre(folder, seed=SEED, cache=speech_cache(), chat=False, hostile=True)
@@ -152,11 +163,10 @@ def audit(tmp_path_factory: pytest.TempPathFactory) -> Audit:
             finally:
                 await endpoint.stop()
         rows = Truth.read(centre.truth)
-        begun = {row["session"]: row["number"] for row in rows if row["event"] == "invite"}
+        begun = {row["call_id"]: row["session"] for row in rows if row["event"] == "invite"}
         calls: dict[str, list[Call]] = {}
         for line, call in jobs:
-            session = next(name for name, number in begun.items() if number == numbers[line])
-            del begun[session]
+            session = begun.pop(str(call.call_id))
             call.truth = [row for row in rows if row["session"] == session]
             calls.setdefault(line, []).append(call)
         assert not begun, "every call was one of ours"

@@ -199,6 +199,12 @@ def test_and_so_it_is_against_the_senders_own_clock(quiet: Set) -> None:
     assert np.median(late) <= 0.0002
 
 
+def test_a_call_names_the_call_id_that_the_far_end_saw(quiet: Set) -> None:
+    named = [event.data["call_id"] for each in quiet.calls for event in each.events if event.kind == "dialled"]
+    assert len(named) == len(quiet.calls)
+    assert set(named) == set(quiet.noted["sent"])
+
+
 def test_events_are_told_in_the_order_of_their_causes(quiet: Set) -> None:
     for each in quiet.calls:
         kinds = [event.kind for event in each.events if event.kind in (*KINDS, "first_audio", "ended")]
@@ -364,7 +370,7 @@ def test_tls_cannot_be_read_and_is_not_waited_for() -> None:
             )  # fmt: skip
             channel._origin = 0.0
             channel._follow_wire(Clock().anchor())
-            return await channel._stamps.dialled(5.0)
+            return await channel._stamps.dialled(5.0, None)
         finally:
             await tap.close()
 

@@ -47,12 +47,7 @@ class MutingCall(Call):
 class MutingEndpoint(Endpoint):
     """An endpoint whose incoming calls can be muted."""
 
-    def incoming(self, account: Any, call_id: int, invite: str) -> None:
-        """Takes an incoming call; somebody always listens here."""
-        leg = Leg(self, invite.split(" ", 2)[1])
-        self._calls[leg.id] = MutingCall(self, account, leg, call_id=call_id)
-        if self.on_invite is not None:
-            self.loop.call_soon_threadsafe(self.on_invite, leg)
+    answering = MutingCall
 
 
 async def mute(leg: Leg, muted: bool = True) -> None:

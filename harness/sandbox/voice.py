@@ -57,7 +57,7 @@ class VoiceCentre:
         number = leg.number.removeprefix("sip:").split("@")[0]
         seed = f"{self.seed}:{name}"
         call = Call(leg, self.desk, name, Random(seed), Random(f"{seed}:speech"))
-        call.log("invite", number=number)
+        call.log("invite", number=number, call_id=leg.call_id)
         script = (NUMBERS | hostile.NUMBERS).get(number)
         following = asyncio.create_task(call.follow())
         running: asyncio.Task[None] | None = asyncio.create_task(script(call)) if script else None

@@ -206,7 +206,7 @@ class VoiceChannel:
 
     async def _follow(self, leg: Leg) -> None:
         assert leg.dialled is not None
-        event = await self._stamps.dialled(leg.dialled)
+        event = await self._stamps.dialled(leg.dialled, leg.call_id)
         self._put(event)
         if self._missing is not None:
             self._put(Event(kind="no_capture", t=event.t, method="harness", data={"why": self._missing}))

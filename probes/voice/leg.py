@@ -36,7 +36,7 @@ class Leg:
         self.frames: FrameLog | None = None
         self.ended = asyncio.Event()
         self.hung_up = False
-        self.call_id: str | None = None  # as SIP names the call; known once it is dialled
+        self.call_id: str | None = None  # as SIP names the call; known once it is dialled or comes in
         self.dialled: float | None = None  # monotonic seconds just before the INVITE was handed to the stack
         self.packets = 0  # of audio received, counted when a stream ends
 

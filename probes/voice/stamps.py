@@ -21,13 +21,13 @@ class Stamps:
         self._origin, self._call = origin, call
         self._pressed = 0
 
-    async def dialled(self, t: float) -> Event:
-        """Returns the event of the INVITE that was handed to the stack at ``t`` (monotonic)."""
+    async def dialled(self, t: float, call_id: str | None) -> Event:
+        """Returns the event of the INVITE that was handed to the stack at ``t`` (monotonic), with its Call-ID."""
         call = self._call
         found = None if call is None else await call.wait(lambda: call.ladder.invite)
         if found is None:
             self._call = None  # what shows no INVITE will show no answer: nobody waits for it again
-        return self._event("dialled", found, t, {})
+        return self._event("dialled", found, t, {} if call_id is None else {"call_id": call_id})
 
     async def signal(self, signal: Signal, data: dict[str, Any]) -> Event:
         """Returns the event of a signal, with ``data``."""

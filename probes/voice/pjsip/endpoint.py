@@ -39,6 +39,8 @@ T = TypeVar("T")
 class Endpoint:
     """The process's one SIP endpoint."""
 
+    answering: type[Call] = Call  # what an incoming call becomes
+
     def __init__(self, on_invite: Callable[[Leg], None] | None = None, *, wire: Tap | None = None) -> None:
         """Prepares it.
 
@@ -226,9 +228,10 @@ class Endpoint:
         """Takes an incoming call, or rejects it if nobody listens."""
         self._let_go()  # its slot may be that of a call that ended a moment ago
         leg = Leg(self, invite.split(" ", 2)[1])
-        self._calls[leg.id] = Call(self, account, leg, call_id=call_id)
+        call = self._calls[leg.id] = self.answering(self, account, leg, call_id=call_id)
+        leg.call_id = call.identity()
         if self.on_invite is None:
-            self._calls[leg.id].hangup(param(603))
+            call.hangup(param(603))
         else:
             self.loop.call_soon_threadsafe(self.on_invite, leg)
 
