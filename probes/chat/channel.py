@@ -24,7 +24,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 from probes.channel import Said
 from probes.chat.browser import Browser, first_line
 from probes.chat.chat_log import ChatLog
-from probes.chat.page_clock import Offset, measure
+from probes.chat.page_clock import Offset, PageClocks
 from probes.chat.widget import load_widget
 from probes.clock import Anchor, Clock
 from probes.session import Event
@@ -32,7 +32,9 @@ from probes.target import Chat
 from scenarios.errors import FarEndFault, HarnessFault, ProbeFault
 from scenarios.model import ChannelKind, Lang
 
-OBSERVER = Path(__file__).with_name("observer.js").read_text(encoding="utf-8")
+OBSERVER, WIRE = (Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("observer.js", "wire.js"))
+PAGE_RECORDS = ("load", "paint")
+TIMES = ("t", "wire", "wireEnd", "response", "dom")  # of a record, page milliseconds
 GIVE_UP_S = 5.0  # on any single step of closing
 STAMP_U = 0.010  # standard uncertainty of a stamp of the observer, busy machine (make bench prints the measured error)
 
@@ -84,7 +86,7 @@ class ChatChannel:
         self._page: Page | None = None
         self._names = {"wake": f"_{secrets.token_hex(6)}", "flush": f"_{secrets.token_hex(6)}"}
         self._inbox: asyncio.Queue[tuple[Frame, str]] = asyncio.Queue()
-        self._offsets: dict[tuple[Frame, float], Offset] = {}
+        self._clocks = PageClocks(clock, self._log.note)
         self._pump: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._chores: set[asyncio.Task[None]] = set()
@@ -175,7 +177,7 @@ class ChatChannel:
         self._context = context = await self._browser.context(self._chat.url, self._lang)
         await context.expose_binding(self._names["wake"], self._on_wake)
         config = self._widget.observer_config() | self._names
-        await context.add_init_script(f"({OBSERVER})({json.dumps(config)})")
+        await context.add_init_script(f"({OBSERVER})({json.dumps(config)}, {WIRE})")
         elsewhere = rf"^https?://(?!(?:[^/@]*@)?{re.escape(self._host)}(?::\d+)?(?:[/?#]|$))"
         await context.route(re.compile(elsewhere, re.IGNORECASE), self._guard)
         if self._trace:
@@ -287,23 +289,16 @@ class ChatChannel:
                 self._inbox.task_done()
 
     async def _take(self, frame: Frame, batch: dict[str, Any]) -> None:
-        offset = await self._offset(frame, float(batch["origin"]))
+        origin = float(batch["origin"])
+        offset = await self._clocks.of(frame, origin)
         main = frame.parent_frame is None
         for record in batch["records"]:
-            t = self._seconds(float(record["t"]), offset)
-            if record.get("k") == "load" and main:
-                start = self._seconds(float(batch["origin"]), offset)
-                self._log.emit("page_loaded", t, "dom", self._u(offset), start=start)
+            times = {name: self._seconds(float(record[name]), offset) for name in TIMES if record.get(name)}
+            if record.get("k") in PAGE_RECORDS:
+                if main:
+                    self._log.take_page(record | times, self._u(offset), start=self._seconds(origin, offset))
             elif main == (self._widget.frame is None):
-                wire = self._seconds(float(record["wire"]), offset) if record.get("wire") else None
-                self._log.take(record, t, self._u(offset), frame=id(frame), wire=wire)
-
-    async def _offset(self, frame: Frame, origin: float) -> Offset:
-        known = self._offsets.get((frame, origin))
-        if known is None:
-            known = self._offsets[frame, origin] = await measure(frame, self._clock)
-            self._log.note("clock", at="open", offset=known.seconds, u=known.u)
-        return known
+                self._log.take(record | times, self._u(offset), document=(id(frame), origin))
 
     def _seconds(self, page_ms: float, offset: Offset) -> float:
         assert self._anchor is not None
@@ -317,7 +312,7 @@ class ChatChannel:
     async def _close(self) -> None:
         if self._page is not None and not self._page.is_closed():
             await self._quietly(self._drain(self._page))
-            await self._quietly(self._measure_again(self._page))
+            await self._quietly(self._clocks.again())
             await self._quietly(self._page.screenshot(path=self._folder / "screen.png", timeout=GIVE_UP_S * 1000))
         if self._context is not None:
             if self._trace:
@@ -338,13 +333,6 @@ class ChatChannel:
             with contextlib.suppress(PlaywrightError):
                 await frame.evaluate(f"() => window[{json.dumps(self._names['flush'])}]?.()")
         await self._inbox.join()  # the binding's calls arrive before the evaluation returns
-
-    async def _measure_again(self, page: Page) -> None:
-        for (frame, _), before in list(self._offsets.items()):
-            if not frame.is_detached():
-                after = await measure(frame, self._clock)
-                drift = after.seconds - before.seconds
-                self._log.note("clock", at="close", offset=after.seconds, u=after.u, drift=drift)
 
     async def _quietly(self, step: Awaitable[Any]) -> None:
         try:

@@ -13,7 +13,9 @@ from probes.clock import Anchor
 from probes.session import Event, Method
 from scenarios.errors import FarEndFault, HarnessFault
 
-Key = tuple[int, int]  # frame, message
+Document = tuple[int, float]  # frame, when it began
+Wire = tuple[float | None, float | None]  # when its first and last words arrived
+Key = tuple[Document, int]  # document, message
 
 
 @dataclass
@@ -26,6 +28,7 @@ class Bubble:
     last: float
     u: float
     wire: float | None
+    wire_end: float | None = None
     timer: asyncio.TimerHandle | None = None
     revision: int = 0
 
@@ -49,6 +52,7 @@ class ChatLog:
         self._echo: tuple[str, asyncio.Future[float]] | None = None
         self._ours: set[Key] = set()
         self._opened = False
+        self._paint: tuple[float, float, dict[str, Any]] | None = None
         self._joined = False
 
     def open(self, anchor: Anchor, **about: Any) -> None:
@@ -71,8 +75,25 @@ class ChatLog:
         self.note("event", t=t, kind=kind, method=method, u=round(u, 4), **data)
         self.events.put_nowait(Event(kind=kind, t=t, method=method, u=u, data=data))
 
-    def take(self, record: dict[str, Any], t: float, u: float, *, frame: int, wire: float | None) -> None:
-        """Takes one record of the observer."""
+    def take_page(self, record: dict[str, Any], u: float, *, start: float) -> None:
+        """Takes one record about the page itself, times in session seconds; ``start`` is when it began to load."""
+        match record:
+            case {"k": "load", "t": float(t)}:
+                more = {key: record[key] for key in ("response", "dom") if record.get(key)}
+                self.emit("page_loaded", t, "dom", u, start=start, **more)
+            case {"k": "paint", "t": float(t), "size": int(size)}:
+                self._paint = (t, u, {"start": start, "size": size})
+
+    def paint(self) -> None:
+        """Hands on the largest paint (LCP), once: after our first input no larger one counts."""
+        if self._paint is not None:
+            t, u, data = self._paint
+            self._paint = None
+            self.emit("largest_paint", t, "dom", u, **data)
+
+    def take(self, record: dict[str, Any], u: float, *, document: Document) -> None:
+        """Takes one record of the observer, times in session seconds."""
+        t = float(record["t"])
         match record:
             case {"k": "ready"}:
                 self.emit("widget_ready", t, "dom", u)
@@ -88,12 +109,13 @@ class ChatLog:
                     clean = record.get("clean") is True
                     self.end(t, "far" if clean else "network", "the connection was closed", method="wire", u=u)
             case {"k": "frame", "out": bool(out), "size": int(size)}:
-                self.note("frame", t=t, out=out, size=size)
+                self.note("frame", t=t, out=out, size=size, via=record.get("via"))
             case {"k": "item", "id": int(number), "author": str(author), "text": str(text)}:
-                self._item((frame, number), author, text, t, u, wire)
+                self._item((document, number), author, text, t, u, (record.get("wire"), record.get("wireEnd")))
 
     def expect_echo(self, text: str) -> asyncio.Future[float]:
         """Returns a future that is set to the moment when the page shows ``text`` as ours."""
+        self.paint()
         if self._echo is not None:
             raise HarnessFault("two messages were sent at the same time")
         future: asyncio.Future[float] = asyncio.get_running_loop().create_future()
@@ -110,6 +132,7 @@ class ChatLog:
         """Ends the session once: hands on what has been shown, then ``ended``, then nothing more."""
         if self.ended_cause:
             return
+        self.paint()
         for key in list(self._bubbles):
             self._settle(key)
         self.emit("ended", t, method, u, by=by, cause=cause, **({"fault": "harness"} if harness else {}))
@@ -129,7 +152,7 @@ class ChatLog:
             self._file.close()
             self._file = None
 
-    def _item(self, key: Key, author: str, text: str, t: float, u: float, wire: float | None) -> None:
+    def _item(self, key: Key, author: str, text: str, t: float, u: float, wire: Wire) -> None:
         if key in self._ours or self._is_echo(author, text):
             if key not in self._ours and self._echo is not None and not self._echo[1].done():
                 self._echo[1].set_result(t)
@@ -165,13 +188,13 @@ class ChatLog:
         wanted, found = self._echo[0], _same(text)
         return wanted == found or (author == "user" and wanted in found)
 
-    def _grow(self, key: Key, author: str, text: str, t: float, u: float, wire: float | None) -> None:
+    def _grow(self, key: Key, author: str, text: str, t: float, u: float, wire: Wire) -> None:
         bubble = self._bubbles.get(key)
         if bubble is None:
             speaker = "agent" if author == "bot" and self._joined and self._widget.agent_after_joined else author
-            bubble = self._bubbles[key] = Bubble(speaker, text, t, t, u, wire)
-            self.emit("first_token", t, "dom", u, id=key[1], speaker=speaker)
-        bubble.text, bubble.last = text, t
+            bubble = self._bubbles[key] = Bubble(speaker, text, t, t, u, wire[0])
+            self.emit("first_token", t, "dom", u, id=key[1], speaker=speaker, wire=wire[0])
+        bubble.text, bubble.last, bubble.wire_end = text, t, wire[1]
         if bubble.timer is not None:
             bubble.timer.cancel()
         bubble.timer = asyncio.get_running_loop().call_later(self._settle_s, self._settle, key)
@@ -184,6 +207,6 @@ class ChatLog:
         bubble.timer.cancel()
         bubble.timer = None
         data: dict[str, Any] = {"id": key[1], "speaker": bubble.speaker, "text": bubble.text, "role": None}
-        data |= {"end": bubble.last, "wire": bubble.wire, "revision": bubble.revision}
+        data |= {"end": bubble.last, "wire": bubble.wire, "wire_end": bubble.wire_end, "revision": bubble.revision}
         bubble.revision += 1
         self.emit("message", bubble.first, "dom", bubble.u, **data)

@@ -1,18 +1,18 @@
 /* Watches one frame of a chat page from inside, and stamps what it shows.
  *
- * Called as observe(config) before any script of the page. Stamps are performance.timeOrigin + performance.now(),
+ * Called as observe(config, wire) before any script of the page; wire is wire.js. Stamps are performance.timeOrigin + performance.now(),
  * in milliseconds. Records are buffered here; config.wake (a binding) is called with a batch of them as JSON at once
  * when something new begins and at most every 100 ms after that. The stamps travel in the batch, so nobody's waking
  * up late can move them.
  *
- * Records: {k: "load"|"click"|"ready", t}, {k: "item", t, id, author, text, wire?}, {k: "typing", t, on},
- *          {k: "socket", t, open, clean?}, {k: "frame", t, out, size}
+ * Records: {k: "load", t, response, dom}, {k: "paint", t, size}, {k: "click"|"ready", t}, {k: "typing", t, on},
+ *          {k: "item", t, id, author, text, wire?, wireEnd?}, {k: "socket", t, open, clean?, code?},
+ *          {k: "frame", t, out, size, via}
  */
-(config) => {
+(config, watchWire) => {
   "use strict";
   const MIN_GAP_MS = 100;
   const MAX_TEXT = 8000;
-  const FRAMES_KEPT = 60;
   const SKIP = /^(SCRIPT|STYLE|LINK|META|NOSCRIPT|TEMPLATE)$/;
   const BLOCK = /^(P|DIV|LI|BR|TR|UL|OL|SECTION|ARTICLE|H[1-6]|BLOCKQUOTE|PRE)$/;
   const clock = performance;
@@ -64,7 +64,6 @@
   let gone = [];
   let count = 0;
   let containers = [];
-  let frames = [];
 
   const words = (node, out) => {
     for (const child of (node.shadowRoot || node).childNodes) {
@@ -94,13 +93,6 @@
   const kin = (entry, author, text) =>
     entry.author === author && entry.text && (text.startsWith(entry.text) || entry.text.startsWith(text));
 
-  /** When the words came down the wire, if a frame that holds their beginning was seen. */
-  const wireTime = (text) => {
-    const start = text.slice(0, 8);
-    for (let i = frames.length - 1; i >= 0; i--) if (frames[i].data.includes(start)) return frames[i].t;
-    return undefined;
-  };
-
   /** Compares what is in the containers with what was there, and reports new and changed messages. */
   const scan = (t) => {
     const items = containers.flatMap((container) => [...container.querySelectorAll(config.item)]);
@@ -123,10 +115,10 @@
       }
       shown.push(entry);
       if (text && (text !== entry.text || author !== entry.author)) {
-        const wire = entry.text ? undefined : wireTime(text);
+        const begun = entry.text ? undefined : wire.first(text);
         entry.text = text;
         entry.author = author;
-        record({ k: "item", t, id: entry.id, author, text, wire });
+        record({ k: "item", t, id: entry.id, author, text, wire: begun, wireEnd: wire.last(text) });
       }
     }
   };
@@ -138,6 +130,10 @@
   };
   let ready = false;
   let sockets = 0; // open ones
+  const wire = watchWire({ now, record, opened: (change) => {
+    sockets += change;
+    queueMicrotask(() => look(now())); // the page's own listeners may still enable its input
+  } });
   const unseen = new IntersectionObserver(() => look(now()));
   const look = (t) => {
     if (!ready) {
@@ -193,43 +189,22 @@
   for (const name of ["transitionend", "animationend", "load"]) {
     document.addEventListener(name, () => { look(now()); lookTyping(now()); }, { capture: true, passive: true });
   }
-  window.addEventListener("load", () => record({ k: "load", t: now() }));
+  window.addEventListener("load", () => setTimer(() => {
+    const [page] = clock.getEntriesByType("navigation");
+    const at = (ms) => (ms > 0 ? clock.timeOrigin + ms : null);
+    const t = clock.timeOrigin + (page?.loadEventStart || clock.now());
+    record({ k: "load", t, response: at(page?.responseStart), dom: at(page?.domContentLoadedEventEnd) });
+  }, 0));
+  try {
+    new PerformanceObserver((list) => {
+      const largest = list.getEntries().at(-1);
+      record({ k: "paint", t: clock.timeOrigin + largest.startTime, size: Math.round(largest.size) }, { quiet: true });
+    }).observe({ type: "largest-contentful-paint", buffered: true });
+  } catch { /* a browser without it */ }
   window.addEventListener("click", (event) => {
     record({ k: "click", t: clock.timeOrigin + event.timeStamp }, { quiet: true });
   }, true);
   window.addEventListener("pagehide", flush);
 
-  // --- the wire -------------------------------------------------------------------------------------------------------
-  const NativeSocket = window.WebSocket;
-  const plain = (data) => data.replace(/\\u([0-9a-fA-F]{4})/g, (_, code) => String.fromCharCode(parseInt(code, 16)));
-  const size = (data) => (typeof data === "string" ? data.length : data.byteLength ?? data.size ?? 0);
-  const nativeSend = NativeSocket.prototype.send;
-  NativeSocket.prototype.send = function send(data) {
-    record({ k: "frame", t: now(), out: true, size: size(data) }, { quiet: true });
-    return nativeSend.call(this, data);
-  };
-  window.WebSocket = new Proxy(NativeSocket, {
-    construct(target, args, newTarget) {
-      const socket = Reflect.construct(target, args, newTarget);
-      let opened = 0;
-      socket.addEventListener("open", () => {
-        const t = now();
-        sockets += (opened = 1);
-        record({ k: "socket", t, open: true });
-        queueMicrotask(() => look(t)); // the page's own listeners may still enable its input
-      });
-      socket.addEventListener("close", (event) => {
-        sockets -= opened;
-        record({ k: "socket", t: now(), open: false, clean: event.wasClean });
-      });
-      socket.addEventListener("message", (event) => {
-        const t = clock.timeOrigin + event.timeStamp;
-        record({ k: "frame", t, out: false, size: size(event.data) }, { quiet: true });
-        if (typeof event.data === "string") frames.push({ t, data: plain(event.data.slice(0, 20000)) });
-        if (frames.length > FRAMES_KEPT) frames = frames.slice(-FRAMES_KEPT / 2);
-      });
-      return socket;
-    },
-  });
   Object.defineProperty(window, config.flush, { value: flush, enumerable: false });
 }
