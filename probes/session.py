@@ -125,7 +125,7 @@ class Evidence(Record):
     """One file of the session, relative to the session's folder."""
 
     name: str
-    kind: Literal["recording", "pcap", "transcript", "screenshot", "trace", "log"]
+    kind: Literal["recording", "pcap", "transcript", "screenshot", "trace", "har", "video", "log"]
     sha256: str
     bytes: int
 

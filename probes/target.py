@@ -111,6 +111,9 @@ class Line(Strict):
     OWN_WAY: ClassVar[tuple[str, ...]] = ("transport", "srtp", "dtmf", "codecs", "account")  # what a trunk says instead
 
 
+ChatRecord = Literal["trace", "har", "video"]
+
+
 class Chat(Strict):
     """One chat entry point of the centre."""
 
@@ -118,6 +121,9 @@ class Chat(Strict):
     widget: str = Field(default="sandbox", description="a shipped profile, or a path beside the target file")
     channels: int = Field(default=1, ge=1)
     to_human: tuple[ReachStep, ...] = ()
+    block_third_party: bool = Field(default=False, description="nothing but the chat's own host serves parts of it")
+    parts_from: tuple[str, ...] = Field(default=(), description="... and these hosts")
+    record: tuple[ChatRecord, ...] = Field(default=("trace",), description="besides transcript and screenshot")
 
 
 class FactAnswer(Strict):

@@ -221,7 +221,7 @@ def test_a_page_that_cannot_be_used_is_the_far_ends_fault(loop, browser, tmp_pat
         return chat.files()
 
     files = run_against_sandbox(loop, tmp_path, script, fault=fault)
-    assert [kind for _, kind in files] == ["transcript", "screenshot"]
+    assert [kind for _, kind in files] == ["transcript", "screenshot", "trace"]
 
 
 def test_a_refused_connection_says_so(loop, browser, tmp_path):

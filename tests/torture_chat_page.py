@@ -88,6 +88,183 @@ CASES = {
         }
       }
     };""",
+    # --- messages -----------------------------------------------------------------------------------------------------
+    "deaf": """$("box").addEventListener("keydown", (event) => {
+      if (event.key === "Enter") { event.stopImmediatePropagation(); $("box").value = ""; }  // not connected yet
+    }, { capture: true });""",
+    "copies": """$("top").innerHTML = '<div class="log sr"></div><div class="log" style="display:none"></div>';
+      const draw = add;
+      onSend = async (text) => {
+        for (const [who, words] of [["me", text], ["bot", `answer to ${text}`]]) {
+          for (const log of document.querySelectorAll(".log")) draw(who, words, log);
+          $("log").lastChild.insertAdjacentHTML("beforebegin", `<div class="row ${who} sr">${words}</div>`);
+          await sleep(80);
+        }
+      };""",
+    "replaced": """const all = [];
+      const redraw = () => $("log").replaceChildren(...all.map(([who, text]) => make(who, `<p>${text}</p>`)));
+      onSend = async (text) => {
+        all.push(["me", text], ["bot", ""]);
+        for (const token of ["one ", "two ", "three ", text]) { all.at(-1)[1] += token; redraw(); await sleep(60); }
+      };""",
+    "burst": """onSend = async (text) => {
+        add("me", text);
+        await sleep(80);
+        add("bot", "前面还有3位<br>前面还有1位<br>已为您接入人工客服<br>您好，工号1001为您服务<br>请问您需要什么？");
+      };""",
+    "live": """const live = document.createElement("div");
+      Object.assign(live, { className: "log sr", id: "live", role: "log", ariaLive: "polite" });
+      $("bottom").append(live);
+      onSend = async (text) => {
+        add("me", text);
+        await sleep(80);
+        add("bot", `Bot said: answer to ${text}`, live);
+        add("bot", `answer to ${text}`);
+        await sleep(300);
+        live.replaceChildren();
+      };""",
+    "progress": """onSend = async (text) => {
+        add("me", text);
+        const row = add("bot", "<p>Loading content</p>"), shown = row.firstChild;
+        for (let n = 1; n < 12; n++) { await sleep(60); shown.textContent = `0.${n}s`; }
+        shown.textContent = "Thinking...";
+        await sleep(700);
+        for (const words of ["It takes ", "It takes 5 days"]) { shown.textContent = words; await sleep(60); }
+        await sleep(700);
+        add("bot", "5s");
+      };""",
+    "startup": """setTimeout(() => add("bot", "Welcome!"), 700);""",
+    # --- the page -----------------------------------------------------------------------------------------------------
+    "reconnects": """let socket;
+      const draw = ([who, text]) => add(who, text);
+      const all = [];
+      const connect = () => {
+        socket = new WebSocket(location.href.replace("http", "ws").replace(/page.*/, "socket"));
+        socket.onmessage = (event) => { all.push(["bot", JSON.parse(event.data).text]); draw(all.at(-1)); };
+        socket.onclose = async () => {
+          $("log").replaceChildren();
+          await sleep(2300);
+          connect();
+          all.forEach(draw);
+        };
+      };
+      connect();
+      onSend = (text) => { all.push(["me", text]); draw(all.at(-1)); socket.send(text); };""",
+    "cut": """const socket = new WebSocket(location.href.replace("http", "ws").replace(/page.*/, "socket"));
+      onSend = (text) => { add("me", text); socket.send(text); };""",
+    "navigates": """const all = JSON.parse(sessionStorage.getItem("all") ?? "[]");
+      all.forEach(([who, text]) => add(who, text));
+      const keep = (who, text) => {
+        all.push([who, text]);
+        sessionStorage.setItem("all", JSON.stringify(all));
+        add(who, text);
+      };
+      onSend = async (text) => {
+        keep("me", text);
+        await sleep(80);
+        keep("bot", `answer to ${text}`);
+        if (text === "go") setTimeout(() => location.href = location.href + "&again", 900);
+      };""",
+    "alert": """onSend = async (text) => {
+        add("me", text);
+        alert("Your session may be recorded.");
+        const sure = confirm("May we call you?");
+        add("bot", `answer to ${text}, ${sure}`);
+      };""",
+    "popup": """onSend = async (text) => {
+        add("me", text);
+        window.open("/page?case=plain&popup");
+        add("bot", `answer to ${text}`);
+      };""",
+    "banner": """document.body.insertAdjacentHTML("beforeend", `<div id="cookie-bar"
+        style="position:fixed;inset:0;background:#eee">
+        We value your privacy <button id="yes">Accept all</button><button id="no">Reject all</button></div>`);
+      for (const choice of ["yes", "no"]) {
+        $(choice).onclick = () => { document.body.dataset.choice = choice; $("cookie-bar").remove(); };
+      }
+      $("box").hidden = true;
+      $("bottom").innerHTML = "<button id=open>Chat</button>";
+      $("open").onclick = () => { $("box").hidden = false; };""",
+    "virtual": """const all = [], SIZE = 4;
+      let top = 0;
+      const draw = () => {
+        const rows = all.slice(top, top + SIZE);
+        while ($("log").children.length < rows.length) add("", "");
+        rows.forEach(([who, text], n) => {
+          $("log").children[n].className = `row ${who}`;
+          $("log").children[n].textContent = text;
+        });
+      };
+      const put = (who, text) => { all.push([who, text]); top = Math.max(0, all.length - SIZE); draw(); };
+      onSend = async (text) => {
+        put("me", text);
+        await sleep(60);
+        if (text === "up") { for (top of [2, 1, 0, 1, 2, 3]) { draw(); await sleep(60); } }
+        put("bot", "one moment");
+        await sleep(60);
+        put("bot", `answer to ${text}`);
+      };""",
+    "scrolled": """const all = [];
+      onSend = async (text) => {
+        add("me", text);
+        await sleep(60);
+        all.push(add("bot", `answer to ${text}`));
+        if (all.length === 3) {
+          all[0].remove();
+          await sleep(2300);
+          $("log").prepend(make("bot", "older than our visit"), all[0].cloneNode(true));
+          add("bot", "answer to 1");  // the same words once more, and meant
+        }
+      };""",
+    "closed": """const host = document.createElement("secret-chat");
+      document.body.append(host);
+      host.attachShadow({ mode: "closed" }).innerHTML = "<input class=inner>";""",
+    "half_closed": """const host = document.createElement("secret-log");
+      $("top").append(host);
+      const log = document.createElement("div");
+      host.attachShadow({ mode: "closed" }).append(log);
+      onSend = (text) => add("me", text, log);""",
+    # --- what a reply holds -------------------------------------------------------------------------------------------
+    "parts": """onSend = async (text) => {
+        add("me", text);
+        await sleep(60);
+        add("bot", `<p>Choose:</p><button>Balance</button><button>Transfer</button>`);
+        add("bot", `<div class=card><h3>Gold card</h3><p>1% back</p></div><a href="/terms">Terms</a>
+          <a href="/fees.pdf">Fees</a>`);
+        add("bot", `<img alt="A map" src="data:image/gif;base64,R0lGODlhAQABAAAAACw=" width=200 height=100>`);
+        $("bottom").innerHTML = "<span class=reply>Yes</span><span class=reply>No</span>";
+      };""",
+    # --- the end ------------------------------------------------------------------------------------------------------
+    "agent_leaves": """onSend = async (text) => {
+        add("me", text);
+        add("agent", "再见！");
+        add("system", "客服已结束会话");
+        $("box").disabled = true;
+        setTimeout(() => add("system", "too late"), 100);
+      };""",
+    "over": """onSend = async (text) => {
+        add("me", text);
+        add("agent", "Bye!");
+        $("bottom").innerHTML = "<div class=over>This chat is closed</div>";
+      };""",
+    "idle": """onSend = async (text) => {
+        add("me", text);
+        add("bot", "yes?");
+        await sleep(800);
+        add("system", "您长时间未回复");
+        await sleep(100);
+        add("system", "会话已结束");
+      };""",
+    "survey": """onSend = async (text) => {
+        add("me", text);
+        add("bot", `answer to ${text}`);
+        await sleep(800);
+        $("bottom").innerHTML = `<form class=survey>How did we do?<input type=radio name=stars value=1>
+          <input type=radio name=stars value=5><button>Send</button></form>`;
+        document.body.dataset.filled = "";
+        document.querySelector(".survey").addEventListener("input", () => document.body.dataset.filled += "input ");
+        document.querySelector(".survey").addEventListener("submit", () => document.body.dataset.filled += "submit ");
+      };""",
 }
 
 PROFILE = """format: 1

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.async_api import Browser as Chromium
@@ -96,8 +97,10 @@ class Browser:
             timer.cancel()
             give_back()
 
-    async def context(self, url: str, lang: Lang) -> BrowserContext:
+    async def context(self, url: str, lang: Lang, **more: Any) -> BrowserContext:
         """Returns a fresh context for a session on ``url``: no cookies, no downloads, no service workers.
+
+        ``more`` are options of Playwright's ``new_context``.
 
         Raises:
             ToolMissing: no browser was found, or it does not start.
@@ -114,6 +117,7 @@ class Browser:
                 viewport={"width": 1280, "height": 800},
                 service_workers="block",
                 accept_downloads=False,
+                **more,
             )
         except PlaywrightError as error:
             raise HarnessFault(f"the browser could not open a new context: {first_line(error)}") from error

@@ -17,14 +17,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import BrowserContext, Frame, FrameLocator, Page, Route
+from playwright.async_api import BrowserContext, Frame, FrameLocator, Page
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from probes.channel import Said
 from probes.chat.browser import Browser, first_line
 from probes.chat.chat_log import ChatLog
+from probes.chat.evidence import Recording
 from probes.chat.page_clock import Offset, PageClocks
+from probes.chat.redaction import redacted
+from probes.chat.safety import Guard, closed_roots
 from probes.chat.widget import load_widget
 from probes.clock import Anchor, Clock
 from probes.session import Event
@@ -55,7 +58,6 @@ class ChatChannel:
         settle_s: float = 0.9,
         open_s: float = 20.0,
         echo_s: float = 10.0,
-        trace: bool = False,
         profiles: Path | None = None,
     ) -> None:
         """Makes the channel; nothing is opened yet.
@@ -69,19 +71,21 @@ class ChatChannel:
             settle_s: a message is complete after so many seconds without a change.
             open_s: how long the page may take to load.
             echo_s: how long the page may take to show what we sent.
-            trace: also record a Playwright trace (without screenshots).
             profiles: where a widget profile of the target's own is looked for.
 
         Raises:
             TargetError: the widget profile is wrong.
         """
         self._chat, self._folder, self._browser, self._clock, self._lang = chat, folder, browser, clock, lang
-        self._open_s, self._echo_s, self._trace = open_s, echo_s, trace
+        self._open_s, self._echo_s = open_s, echo_s
         self._widget = load_widget(chat.widget, profiles)
         self._log = ChatLog(self._widget, folder / "transcript.jsonl", settle_s)
-        self._host = urlsplit(chat.url).hostname or ""
+        self._guard = Guard(chat, blocked=self._blocked, told=self._dialog)
+        self._recording = Recording(chat.record, folder, self._log.note)
         self._anchor: Anchor | None = None
-        self._loaded = False
+        self._documents = 0  # of the page's main frame
+        self._opened = False
+        self._again: asyncio.Task[None] | None = None  # opens the widget again on a page that replaced the first
         self._context: BrowserContext | None = None
         self._page: Page | None = None
         self._names = {"wake": f"_{secrets.token_hex(6)}", "flush": f"_{secrets.token_hex(6)}"}
@@ -103,12 +107,16 @@ class ChatChannel:
         """
         self._anchor = anchor
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._log.open(anchor, url=self._chat.url)
+        self._log.open(anchor, url=redacted(self._chat.url))
         try:
             async with self._browser.turn():
                 page = await self._new_page()
                 await self._load(page)
                 await self._open_widget(page)
+            self._opened = True
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._widget.greets_s):
+                    await self._log.greeted.wait()
         except ProbeFault as fault:
             self._log.note("fault", text=str(fault))
             raise
@@ -129,6 +137,8 @@ class ChatChannel:
             FarEndFault: the page never showed it, or the chat is over.
             HarnessFault: the browser failed.
         """
+        if self._again is not None:
+            await asyncio.wait([self._again])
         page = self._require_page()
         echo = self._log.expect_echo(text)
         box = self._scope(page).locator(self._widget.input).first
@@ -142,9 +152,12 @@ class ChatChannel:
                 t = await echo
         except TimeoutError as error:
             self._log.note("send_lost", line=line, text=text)
-            raise FarEndFault(f"send lost: the page did not show our message within {self._echo_s:g} s") from error
+            blind = await self._blind(page)
+            raise FarEndFault(
+                f"send lost: the page did not show our message within {self._echo_s:g} s{blind}"
+            ) from error
         except PlaywrightTimeout as error:
-            raise FarEndFault("send lost: the chat does not take input") from error
+            raise FarEndFault(f"send lost: the chat does not take input{await self._blind(page)}") from error
         except PlaywrightError as error:
             raise HarnessFault(f"the browser failed while sending: {first_line(error)}") from error
         finally:
@@ -168,25 +181,23 @@ class ChatChannel:
 
     def files(self) -> list[tuple[Path, str]]:
         """Returns the evidence files written, each with its kind."""
-        kinds = {"transcript.jsonl": "transcript", "screen.png": "screenshot", "trace.zip": "trace"}
-        return [(self._folder / name, kind) for name, kind in kinds.items() if (self._folder / name).exists()]
+        return self._recording.files()
 
     # --- opening ----------------------------------------------------------------------------------------------------
 
     async def _new_page(self) -> Page:
-        self._context = context = await self._browser.context(self._chat.url, self._lang)
+        self._context = context = await self._browser.context(self._chat.url, self._lang, **self._recording.options())
         await context.expose_binding(self._names["wake"], self._on_wake)
-        config = self._widget.observer_config() | self._names
+        config = self._widget.observer_config() | self._names | {"sockets": self._guard.sockets()}
         await context.add_init_script(f"({OBSERVER})({json.dumps(config)}, {WIRE})")
-        elsewhere = rf"^https?://(?!(?:[^/@]*@)?{re.escape(self._host)}(?::\d+)?(?:[/?#]|$))"
-        await context.route(re.compile(elsewhere, re.IGNORECASE), self._guard)
-        if self._trace:
-            await context.tracing.start(screenshots=False, snapshots=True)
-        self._page = page = await context.new_page()
+        await self._guard.watch(context)
+        await self._recording.start(context)
+        self._page = page = await self._recording.first_page(context)
         context.on("page", self._on_popup)
         page.on("crash", lambda _: self._end("us", "the page crashed", harness=True))
         page.on("close", lambda _: self._end("us", "the page was closed", harness=True))
         page.on("framenavigated", self._on_navigated)
+        await self._guard.fence(page, self._widget.dismiss)
         self._pump = asyncio.create_task(self._run())
         return page
 
@@ -197,16 +208,19 @@ class ChatChannel:
             await self._quietly(self._stop_loading(page))
             raise FarEndFault(f"the page did not load within {self._open_s:g} s") from error
         except PlaywrightError as error:
+            self._stays()
             code = re.search(r"net::(ERR_\w+)", str(error))
             if code is None or self._log.harness_failed:
                 raise
             words = code.group(1).removeprefix("ERR_").replace("_", " ").lower()
             raise FarEndFault(f"the page did not load: {words}") from error
-        if urlsplit(page.url).hostname != self._host:
-            raise FarEndFault(f"the page leads to another host ({urlsplit(page.url).hostname}); name it in the target")
+        self._stays()
         if response is not None and response.status >= 400:
             raise FarEndFault(f"the page did not load: HTTP status {response.status}")
-        self._loaded = True
+
+    def _stays(self) -> None:
+        if self._guard.away is not None:
+            raise FarEndFault(f"the page leads to another host ({self._guard.away}); name it in the target")
 
     async def _stop_loading(self, page: Page) -> None:
         """Gives up a navigation, so that the page can still be photographed."""
@@ -220,8 +234,29 @@ class ChatChannel:
                     await self._scope(page).locator(selector).first.click(timeout=seconds * 1000)
                 await self._log.ready.wait()
         except (TimeoutError, PlaywrightTimeout) as error:
-            raise FarEndFault(f"the chat widget did not become ready within {seconds:g} s") from error
+            blind = await self._blind(page)
+            raise FarEndFault(f"the chat widget did not become ready within {seconds:g} s{blind}") from error
         self._require_page()
+
+    async def _open_again(self, page: Page) -> None:
+        """Opens the widget on a page that has replaced the first, if it does not open by itself."""
+        with contextlib.suppress(PlaywrightError, TimeoutError):
+            async with asyncio.timeout(self._widget.ready_s):
+                ready = self._scope(page).locator(self._widget.ready).first
+                for selector in self._widget.open:
+                    if not await ready.is_visible():
+                        await self._scope(page).locator(selector).first.click(timeout=self._widget.ready_s * 1000)
+                await self._log.ready.wait()
+                return
+        self._end("far", "the page went to another of its own, without a chat")
+
+    async def _blind(self, page: Page) -> str:
+        """Says what of the page nobody can look into, if there is any."""
+        with contextlib.suppress(PlaywrightError, TimeoutError, KeyError):
+            async with asyncio.timeout(GIVE_UP_S):
+                if roots := await closed_roots(page):
+                    return f"; the page has closed shadow roots, which cannot be read: {', '.join(roots)}"
+        return ""
 
     def _scope(self, page: Page) -> Page | FrameLocator:
         return page if self._widget.frame is None else page.frame_locator(self._widget.frame)
@@ -237,32 +272,34 @@ class ChatChannel:
 
     # --- what the browser tells us ----------------------------------------------------------------------------------
 
-    async def _guard(self, route: Route) -> None:
-        """Other hosts may serve parts of the page, but the page itself never leaves the chat's own host."""
-        request = route.request
-        with contextlib.suppress(PlaywrightError):
-            if request.is_navigation_request() and request.frame.parent_frame is None:
-                self._blocked(request.url)
-                await route.abort("aborted")  # any other error would replace the page by an error page
-            else:
-                await route.continue_()
-
     def _on_navigated(self, frame: Frame) -> None:
-        if frame.parent_frame is not None or not self._loaded:
+        if frame.parent_frame is not None or not self._opened:
             return
         url = urlsplit(frame.url)
         if url.scheme == "chrome-error":
             self._end("network", "the page went away and could not be loaded again")
-        elif url.hostname not in (self._host, None):  # by a redirect, which no route sees
-            self._blocked(frame.url)
+        elif url.hostname not in (self._guard.host, None):
+            self._blocked(url.hostname or "")
             self._end("far", "the page left for another host")
 
+    def _replaced(self, t: float) -> None:
+        """Notes that the main frame has a new document; the widget is opened in it again."""
+        self._documents += 1
+        if self._documents > 1 and self._opened and self._page is not None:
+            self._log.navigated(t)
+            if self._again is not None:
+                self._again.cancel()
+            self._again = asyncio.create_task(self._open_again(self._page))
+
     def _on_popup(self, page: Page) -> None:
-        self._blocked(page.url)
+        self._blocked(urlsplit(page.url).hostname or "")
         self._chore(page.close())
 
-    def _blocked(self, url: str) -> None:
-        self._log.emit("navigation_blocked", self._now(), "harness", host=urlsplit(url).hostname or "")
+    def _blocked(self, host: str) -> None:
+        self._log.emit("navigation_blocked", self._now(), "harness", host=host)
+
+    def _dialog(self, kind: str, text: str) -> None:
+        self._log.emit("dialog", self._now(), "harness", type=kind, text=text[:500])
 
     def _end(self, by: str, cause: str, *, harness: bool = False) -> None:
         if self._closing is None:
@@ -294,7 +331,12 @@ class ChatChannel:
         main = frame.parent_frame is None
         for record in batch["records"]:
             times = {name: self._seconds(float(record[name]), offset) for name in TIMES if record.get(name)}
-            if record.get("k") in PAGE_RECORDS:
+            if record.get("k") == "document":
+                if main and record.get("web"):
+                    self._replaced(times["t"])
+            elif record.get("k") == "refused":
+                self._guard.refuse_socket(str(record["host"]))
+            elif record.get("k") in PAGE_RECORDS:
                 if main:
                     self._log.take_page(record | times, self._u(offset), start=self._seconds(origin, offset))
             elif main == (self._widget.frame is None):
@@ -313,12 +355,13 @@ class ChatChannel:
         if self._page is not None and not self._page.is_closed():
             await self._quietly(self._drain(self._page))
             await self._quietly(self._clocks.again())
-            await self._quietly(self._page.screenshot(path=self._folder / "screen.png", timeout=GIVE_UP_S * 1000))
+            await self._quietly(self._recording.picture(self._page))
         if self._context is not None:
-            if self._trace:
-                await self._quietly(self._context.tracing.stop(path=self._folder / "trace.zip"))
+            self._log.note("requests", **self._guard.counts())
+            await self._quietly(self._recording.stop(self._context))
             await self._quietly(self._context.close())
-        for task in [self._pump, *self._chores]:
+            await self._quietly(self._recording.tidy())
+        for task in [self._pump, self._again, *self._chores]:
             if task is not None:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):

@@ -5,8 +5,9 @@
  * when something new begins and at most every 100 ms after that. The stamps travel in the batch, so nobody's waking
  * up late can move them.
  *
- * Records: {k: "load", t, response, dom}, {k: "paint", t, size}, {k: "click"|"ready", t}, {k: "typing", t, on},
- *          {k: "item", t, id, author, text, wire?, wireEnd?}, {k: "socket", t, open, clean?, code?},
+ * Records: {k: "document", t, web}, {k: "load", t, response, dom}, {k: "paint", t, size}, {k: "click"|"ready", t},
+ *          {k: "item", t, id, author, text, parts, wire?, wireEnd?, old?}, {k: "typing", t, on},
+ *          {k: "seen", t, what: "end"|"survey"|"choices", texts}, {k: "socket", t, open, clean?, code?},
  *          {k: "frame", t, out, size, via}
  */
 (config, watchWire) => {
@@ -58,7 +59,9 @@
   };
 
   // --- messages -----------------------------------------------------------------------------------------------------
-  const GONE_KEPT_MS = 2000;
+  const GONE_MS = 2000;
+  const GONE_KEPT = 500;
+  const MAX_PARTS = 20;
   const byElement = new WeakMap();
   let shown = [];
   let gone = [];
@@ -90,35 +93,101 @@
     }
     return "unknown";
   };
+  const FILE = /\.(pdf|docx?|xlsx?|pptx?|csv|txt|zip|rar|7z)([?#]|$)/i;
+  /** What a message holds besides words: buttons, links, files, images, cards. */
+  const partsOf = (item) => {
+    const places = "a[href], button, [role=button], img, video, audio" + (config.card ? `, ${config.card}` : "");
+    return [...item.querySelectorAll(places)].slice(0, MAX_PARTS).flatMap((place) => {
+      if (config.drop && place.closest(config.drop)) return [];
+      const label = (place.alt ?? (tidy(words(place, [])) || place.getAttribute("aria-label") || "")).slice(0, 200);
+      const url = (place.href || place.currentSrc || place.src || "").slice(0, 500);
+      if (config.card && place.matches(config.card)) return [{ kind: "card", text: label }];
+      if (place.matches("a[href]")) return [{ kind: place.download || FILE.test(url) ? "file" : "link", text: label, url }];
+      if (place.matches("button, [role=button]")) return [{ kind: "button", text: label }];
+      return [{ kind: place.tagName === "IMG" ? "image" : place.tagName.toLowerCase(), text: label, url }];
+    });
+  };
+  const like = (entry, author, text) => entry.author === author && entry.text === text;
   const kin = (entry, author, text) =>
     entry.author === author && entry.text && (text.startsWith(entry.text) || entry.text.startsWith(text));
+  const keyOf = (item) => (config.key ? item.getAttribute(config.key) : null);
+  /** Whether an item is there to be seen: copies for screen readers and hidden ones are not. */
+  const drawn = (item) => {
+    if (!item.checkVisibility()) return false;
+    for (let place = item; place && place !== document.body; place = place.parentElement) {
+      const box = place.getBoundingClientRect();
+      const overflowing = getComputedStyle(place).overflow === "visible";
+      if (place.getClientRects().length && ((place.offsetWidth ?? box.width) <= 1 || box.right < -1000) && (place === item || !overflowing)) return false;
+      if (containers.includes(place)) break;
+    }
+    return true;
+  };
+  const backwards = (item) => getComputedStyle(item.parentElement).flexDirection === "column-reverse";
 
+  /** Rows that a virtual list uses again for other messages: each message keeps its identity, not its row. */
+  const recycle = (items) => {
+    const changed = items.filter(({ entry, author, text, key }) =>
+      entry && entry.text && !like(entry, author, text) && !(kin(entry, author, text) && entry.key === key));
+    if (!changed.length) return;
+    const left = changed.map(({ entry }) => entry);
+    const moved = new Map();
+    let last = 0; // messages keep their order
+    for (const each of items) {
+      if (changed.includes(each)) {
+        const from = [...left, ...gone].sort((a, b) => a.id - b.id).find((e) =>
+          e.key ? e.key === each.key : e.id > last && like(e, each.author, each.text));
+        if (from) moved.set(each, from);
+        if (left.includes(from)) left.splice(left.indexOf(from), 1);
+        gone = gone.filter((entry) => entry !== from);
+      }
+      last = Math.max(last, (changed.includes(each) ? moved.get(each) : each.entry)?.id ?? 0);
+    }
+    for (const each of changed) {
+      const other = each.key !== each.entry.key || (each.author !== each.entry.author && each.entry.author !== "unknown");
+      if (!moved.size && !other) continue; // it changed where it stands
+      each.entry = moved.get(each) ?? null;
+      if (each.entry) each.entry.item = each.item;
+      if (each.entry) byElement.set(each.item, each.entry); else byElement.delete(each.item);
+    }
+  };
+
+  let hidden = false; // items wait to be drawn
   /** Compares what is in the containers with what was there, and reports new and changed messages. */
   const scan = (t) => {
-    const items = containers.flatMap((container) => [...container.querySelectorAll(config.item)]);
-    const present = new Set(items);
-    const key = (item) => (config.key ? item.getAttribute(config.key) : null);
-    for (const entry of shown) if (!present.has(entry.item)) gone.push(Object.assign(entry, { left: t }));
-    gone = gone.filter((entry) => !present.has(entry.item) && (entry.key || t - entry.left < GONE_KEPT_MS));
+    const items = containers.flatMap((container) => [...container.querySelectorAll(config.item)]).map((item) =>
+      ({ item, text: textOf(item), author: authorOf(item), parts: partsOf(item), key: keyOf(item), entry: byElement.get(item) }));
+    recycle(items);
+    const present = new Set(items.map(({ entry }) => entry));
+    const cleared = !shown.some((entry) => present.has(entry));
+    for (const entry of shown) if (!present.has(entry)) gone.push(Object.assign(entry, { left: t, cleared }));
+    gone = gone.filter((entry) => !present.has(entry)).slice(-GONE_KEPT);
+    let after = items.filter(({ entry }) => entry).length; // known ones from here on
+    let before = 0;
+    hidden = false;
     shown = [];
-    for (const item of items) {
-      const text = textOf(item);
-      const author = authorOf(item);
-      let entry = byElement.get(item);
+    for (const { item, text, author, parts, key, entry: known } of items) {
+      let entry = known;
+      if (known) { before++; after--; }
       if (!entry) {
-        if (!text) continue; // an empty bubble has said nothing yet
-        const heir = gone.findIndex((e) => (e.key ? e.key === key(item) : kin(e, author, text)));
-        entry = heir >= 0 ? gone.splice(heir, 1)[0] : { id: ++count, author: null, text: "" };
+        if (!text && !parts.length) continue; // an empty bubble has said nothing yet
+        if (!drawn(item)) { hidden = true; continue; }
+        const turned = (before > 0) !== (after > 0) && backwards(item);
+        const above = turned ? before : after; // how many known ones come later in time
+        const heir = gone.findIndex((e) => (e.key ? e.key === key
+          : (like(e, author, text) && (e.cleared || above > 0)) || (kin(e, author, text) && t - e.left < GONE_MS)));
+        entry = heir >= 0 ? gone.splice(heir, 1)[0] : { id: ++count, author: null, text: "", parts: "[]" };
+        entry.old = heir < 0 && above > 1 && !(turned ? after : before); // put on top of a talk: its history
         entry.item = item;
-        entry.key = key(item);
+        entry.key = key;
         byElement.set(item, entry);
       }
       shown.push(entry);
-      if (text && (text !== entry.text || author !== entry.author)) {
-        const begun = entry.text ? undefined : wire.first(text);
-        entry.text = text;
-        entry.author = author;
-        record({ k: "item", t, id: entry.id, author, text, wire: begun, wireEnd: wire.last(text) });
+      const held = JSON.stringify(parts);
+      if ((text || parts.length) && (text !== entry.text || author !== entry.author || held !== entry.parts)) {
+        const begun = entry.author ? undefined : wire.first(text);
+        Object.assign(entry, { text, author, parts: held });
+        const old = entry.old || undefined;
+        record({ k: "item", t, id: entry.id, author, text, wire: begun, wireEnd: wire.last(text), parts, old });
       }
     }
   };
@@ -130,7 +199,7 @@
   };
   let ready = false;
   let sockets = 0; // open ones
-  const wire = watchWire({ now, record, opened: (change) => {
+  const wire = watchWire({ now, record, hosts: config.sockets, opened: (change) => {
     sockets += change;
     queueMicrotask(() => look(now())); // the page's own listeners may still enable its input
   } });
@@ -151,6 +220,17 @@
     const on = everywhere(config.typing).some((element) => element.checkVisibility({ visibilityProperty: true }));
     if (on !== typing) record({ k: "typing", t, on: (typing = on) });
   };
+  const seen = {}; // what of these is to be seen, by its words
+  const lookAround = (t) => {
+    for (const what of ["end", "survey", "choices"]) {
+      if (!config[what]) continue;
+      const places = everywhere(config[what]).filter(visible);
+      const texts = places.map((place) => tidy(words(place, [])).slice(0, 500));
+      const now = places.length ? JSON.stringify(texts) : "";
+      if (now !== (seen[what] ?? "")) record({ k: "seen", t, what, texts });
+      seen[what] = now;
+    }
+  };
 
   // --- watching -------------------------------------------------------------------------------------------------------
   const changed = (mutations) => {
@@ -158,11 +238,12 @@
     if (!containers.length || containers.some((container) => !container.isConnected)) {
       containers = everywhere(config.list);
       if (containers.length) scan(t);
-    } else if (mutations.some((m) => containers.some((container) => container.contains(hostIn(m.target, container))))) {
+    } else if (hidden || mutations.some((m) => containers.some((container) => container.contains(hostIn(m.target, container))))) {
       scan(t);
     }
     look(t);
     lookTyping(t);
+    lookAround(t);
   };
   /** The node, or the host through which its shadow tree hangs in the container's tree. */
   const hostIn = (node, container) => {
@@ -181,13 +262,14 @@
       attributeFilter: ["class", "style", "hidden", "disabled", "role", "aria-disabled", "aria-hidden", "contenteditable"],
     });
   };
+  record({ k: "document", t: clock.timeOrigin, web: location.protocol.startsWith("http") });
   watch(document);
   document.addEventListener("DOMContentLoaded", () => {
     for (const element of document.querySelectorAll("*")) if (element.shadowRoot) watch(element.shadowRoot);
     changed([]);
   });
   for (const name of ["transitionend", "animationend", "load"]) {
-    document.addEventListener(name, () => { look(now()); lookTyping(now()); }, { capture: true, passive: true });
+    document.addEventListener(name, () => changed([]), { capture: true, passive: true });
   }
   window.addEventListener("load", () => setTimer(() => {
     const [page] = clock.getEntriesByType("navigation");

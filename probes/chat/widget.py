@@ -19,7 +19,7 @@ from scenarios.yaml_file import load
 SHIPPED = Path(__file__).with_name("widgets")
 
 Author = Literal["user", "bot", "agent", "system", "unknown"]
-NoticeRole = Literal["queue", "joined", "left", "callback", "closed", "end"]
+NoticeRole = Literal["queue", "joined", "left", "callback", "closed", "end", "idle", "survey"]
 
 
 def _pattern(value: str) -> str:
@@ -31,6 +31,14 @@ def _pattern(value: str) -> str:
 
 
 Pattern = Annotated[str, AfterValidator(_pattern)]
+
+
+# Words that only say that words are coming. A number that counts is told by its counting, not by its looks.
+PROGRESS = (
+    r"(loading|thinking|typing|is typing|loading content|please wait while .{0,30}loads?)\s*(…|\.{1,6})?",
+    r"(对方)?(正在输入|正在思考|思考中|加载中|正在加载)(中|内容)?\s*(…+|\.{1,6}|。{1,6})?",
+    r"[.…·•●\s]+",
+)
 
 
 class AuthorRule(Strict):
@@ -55,6 +63,8 @@ class Messages(Strict):
     text: str | None = Field(default=None, description="the words inside an item; the whole item by default")
     drop: tuple[str, ...] = Field(default=(), description="parts of an item that are no words of the message")
     key: str | None = Field(default=None, description="an attribute that names a message for good, if there is one")
+    card: str | None = Field(default=None, description="a card inside an item")
+    ignore: tuple[Pattern, ...] = Field(default=PROGRESS, description="whole lines that are no words of the message")
     authors: tuple[AuthorRule, ...] = Field(min_length=1)
 
 
@@ -87,11 +97,17 @@ class Widget(Strict):
     send: str = Field(default="Enter", description="'Enter', or the button to click")
     messages: Messages
     typing: str | None = Field(default=None, description="shown while the far end is typing")
+    choices: str | None = Field(default=None, description="quick replies that are offered outside the messages")
+    survey: str | None = Field(default=None, description="asks how satisfied we are: seen, never filled")
+    end: str | None = Field(default=None, description="shown once the chat is over")
+    dismiss: tuple[str, ...] = Field(default=(), description="clicked away wherever it is in the way (banners)")
     notices: tuple[NoticeRule, ...] = ()
     agent_after_joined: bool = Field(
         default=False, description="the widget marks bot and human alike: after 'joined' it is the human"
     )
     ends_with_socket: bool = Field(default=True, description="the far end closing the WebSocket ends the chat")
+    reconnect_s: float = Field(default=3, ge=0, description="... unless it was cut off and is open again by then")
+    greets_s: float = Field(default=0, ge=0, description="wait so long for the greeting before anything is said")
 
     def notice(self, author: str, text: str) -> Notice | None:
         """Returns the notice that ``text`` is, if any; rules are tried in order."""
@@ -104,6 +120,10 @@ class Widget(Strict):
                 return Notice(role=rule.role, position=int(position) if position else None)
         return None
 
+    def is_progress(self, line: str) -> bool:
+        """Tells whether a line of a message is no words of it."""
+        return any(re.fullmatch(pattern, line.strip(), re.IGNORECASE) for pattern in self.messages.ignore)
+
     def observer_config(self) -> dict[str, Any]:
         """Returns what the observer in the page needs to know."""
         return {
@@ -113,7 +133,11 @@ class Widget(Strict):
             "drop": ", ".join(self.messages.drop) or None,
             "key": self.messages.key,
             "authors": [rule.model_dump() for rule in self.messages.authors],
+            "card": self.messages.card,
             "typing": self.typing,
+            "choices": self.choices,
+            "survey": self.survey,
+            "end": self.end,
             "ready": self.ready,
             "readySocket": self.ready_socket,
         }

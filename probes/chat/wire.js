@@ -1,13 +1,13 @@
 /* Stamps what comes down the wire to one frame of a chat page: WebSocket frames, server-sent events, fetch and
  * XMLHttpRequest responses, whole or chunk by chunk.
  *
- * Called by the observer as wire({now, record, opened}) before any script of the page. The page's own calls go through
+ * Called by the observer as wire({now, record, opened, hosts}) before any script of the page. The page's own calls go through
  * unchanged: nothing is copied, held back or kept open. Returns {first, last}: when the beginning, and when the end, of
  * some shown words arrived, or undefined.
  */
 (observer) => {
   "use strict";
-  const { now, record, opened } = observer;
+  const { now, record, opened, hosts } = observer;
   const KEPT = 200;
   const KEPT_MS = 30000;
   const STREAM_MS = 5000;
@@ -62,6 +62,11 @@
   };
   window.WebSocket = new Proxy(NativeSocket, {
     construct(target, args, newTarget) {
+      const host = URL.parse?.(args[0], location.href)?.hostname;
+      if (hosts && host && !hosts.includes(host)) {
+        record({ k: "refused", t: now(), host });
+        throw new DOMException("blocked", "SecurityError");
+      }
       const socket = Reflect.construct(target, args, newTarget);
       let open = false;
       socket.addEventListener("open", () => {
@@ -70,7 +75,8 @@
         opened(1);
       });
       socket.addEventListener("close", (event) => {
-        if (open) opened(-1);
+        if (!open) return; // it never came about
+        opened(-1);
         record({ k: "socket", t: now(), open: false, clean: event.wasClean, code: event.code });
       });
       socket.addEventListener("message", (event) => arrived(clock.timeOrigin + event.timeStamp, "socket", event.data));

@@ -1,0 +1,172 @@
+"""What is kept of a chat besides its transcript: a picture, a trace, on request a HAR and a video; without secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import BrowserContext, Page
+from playwright.async_api import Error as PlaywrightError
+
+from probes.chat.redaction import Redactor
+from scenarios.errors import ToolMissing
+
+KINDS = {
+    "transcript.jsonl": "transcript",
+    "screen.png": "screenshot",
+    "trace.zip": "trace",
+    "network.har": "har",
+    "video.webm": "video",
+}
+RAW_TRACE, RAW_HAR = ".trace.zip", ".network.har"  # with all their secrets: never kept
+MAX_BYTES = {"trace": 20_000_000, "har": 20_000_000, "video": 50_000_000}
+MAX_BODY = 200_000  # of one response in a HAR
+PICTURE_S = 5.0
+TEXT = {".json", ".html", ".txt", ".js", ".css", ".xml", ".svg", ".network", ".trace", ".stacks", ".dat", ""}
+VIDEO_SIZE = {"width": 640, "height": 400}
+
+
+class Recording:
+    """Records one session into its folder."""
+
+    def __init__(self, wanted: tuple[str, ...], folder: Path, note: Callable[..., None]) -> None:
+        """``wanted``: of ``trace``, ``har``, ``video``; ``note`` writes a line into the transcript."""
+        self._wanted, self._folder, self._note = set(wanted), folder, note
+        self._page: Page | None = None
+
+    def options(self) -> dict[str, Any]:
+        """Returns what the browser's context must be told when it is made."""
+        options: dict[str, Any] = {}
+        if "har" in self._wanted:
+            options |= {"record_har_path": self._folder / RAW_HAR, "record_har_content": "embed"}
+        if "video" in self._wanted:
+            options |= {"record_video_dir": self._folder, "record_video_size": VIDEO_SIZE}
+        return options
+
+    async def start(self, context: BrowserContext) -> None:
+        """Starts the trace."""
+        if "trace" in self._wanted:
+            await context.tracing.start(screenshots=False, snapshots=True, sources=False)
+
+    async def first_page(self, context: BrowserContext) -> Page:
+        """Opens the session's page.
+
+        Raises:
+            ToolMissing: a video is wanted, and what writes one is not installed.
+        """
+        try:
+            self._page = await context.new_page()
+        except PlaywrightError as error:
+            if "ffmpeg" in str(error):
+                cure = "run .venv/bin/python -m playwright install ffmpeg, or take video out of the target's 'record'"
+                raise ToolMissing(f"no video can be recorded without Playwright's ffmpeg; {cure}") from error
+            raise
+        return self._page
+
+    async def picture(self, page: Page) -> None:
+        """Takes the last picture of the page, as far as a window shows it."""
+        await page.screenshot(path=self._folder / "screen.png", timeout=PICTURE_S * 1000)
+
+    async def stop(self, context: BrowserContext) -> None:
+        """Writes the trace; the context is still open."""
+        if "trace" in self._wanted:
+            await context.tracing.stop(path=self._folder / RAW_TRACE)
+
+    async def tidy(self) -> None:
+        """Takes secrets out and keeps within bounds, once the context is closed; what cannot be cleaned is not kept."""
+        video = self._page.video if self._page is not None and "video" in self._wanted else None
+        source = Path(await video.path()) if video is not None else None
+        for row in await asyncio.to_thread(self._clean_all, source):
+            self._note("evidence", **row)
+
+    def _clean_all(self, video: Path | None) -> list[dict[str, Any]]:
+        """Makes the files that are kept of those that were recorded; returns what there is to say about them."""
+        told: list[dict[str, Any]] = []
+        sources = {"trace.zip": self._folder / RAW_TRACE, "network.har": self._folder / RAW_HAR}
+        for name, source in (sources | ({"video.webm": video} if video is not None else {})).items():
+            if not source.exists():
+                continue
+            path, limit = self._folder / name, MAX_BYTES[KINDS[name]]
+            try:
+                dropped = CLEAN[name](source, path, limit)
+                if dropped:
+                    told.append({"name": name, "kept": True, "dropped": dropped, "why": "too large"})
+                if path.stat().st_size > limit:
+                    path.unlink()
+                    told.append({"name": name, "kept": False, "why": f"over {limit} bytes"})
+            except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+                path.unlink(missing_ok=True)
+                told.append({"name": name, "kept": False, "why": f"it could not be cleaned: {error}"})
+            finally:
+                source.unlink(missing_ok=True)
+        return told
+
+    def files(self) -> list[tuple[Path, str]]:
+        """Returns the files that are there, each with its kind."""
+        return [(self._folder / name, kind) for name, kind in KINDS.items() if (self._folder / name).exists()]
+
+
+def _clean_trace(source: Path, path: Path, limit: int) -> int:
+    """Writes a trace without secrets and, the largest first, without resources that do not fit; returns how many."""
+    with zipfile.ZipFile(source) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+        packed = {info.filename: info.compress_size for info in archive.infolist()}
+    redactor = Redactor()
+    for _ in range(2):  # what is found late also stood early
+        members = {name: _clean(name, content, redactor) for name, content in members.items()}
+    dropped = 0
+    size = sum(packed.values())
+    for name in sorted((name for name in members if name.startswith("resources/")), key=lambda n: -packed[n]):
+        if size <= limit * 0.9:
+            break
+        size -= packed[name]
+        del members[name]
+        dropped += 1
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return dropped
+
+
+def _clean(name: str, content: bytes, redactor: Redactor) -> bytes:
+    if Path(name).suffix not in TEXT:
+        return content
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content
+    jsonl = Path(name).suffix in (".trace", ".network", ".json")
+    return (redactor.lines(text) if jsonl else redactor.text(text)).encode()
+
+
+def _clean_har(source: Path, path: Path, limit: int) -> int:
+    """Writes a HAR without secrets and without bodies that are too long; returns how many were dropped."""
+    har = json.loads(source.read_text(encoding="utf-8"))
+    bodies = [entry["response"]["content"] for entry in har["log"]["entries"] if "content" in entry["response"]]
+    left, dropped = limit // 2, 0
+    for body in sorted(bodies, key=lambda body: len(body.get("text", ""))):
+        left -= len(body.get("text", ""))
+        if len(body.get("text", "")) > MAX_BODY or left < 0 or body.get("encoding") == "base64":
+            body["comment"] = f"{len(body.pop('text', ''))} characters, not kept"
+            dropped += 1
+    redactor = Redactor()
+    for _ in range(2):
+        har = redactor.value(har)
+    path.write_text(json.dumps(har, ensure_ascii=False, indent=1), encoding="utf-8")
+    return dropped
+
+
+def _move(source: Path, path: Path, _: int) -> int:
+    source.replace(path)
+    return 0
+
+
+CLEAN: dict[str, Callable[[Path, Path, int], int]] = {
+    "trace.zip": _clean_trace,
+    "network.har": _clean_har,
+    "video.webm": _move,
+}
