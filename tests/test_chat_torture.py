@@ -359,6 +359,11 @@ def test_what_scrolls_back_into_a_list_is_old_and_the_same_words_below_are_new(v
     assert "older than our visit" in [row["text"] for row in transcript("again")]
 
 
+def test_a_list_that_stands_upside_down_is_read_from_its_end(visit):
+    talk = visit("upside_down", answers("1", "2"))
+    assert talk.texts() == ["one moment", "answer to 1", "one moment", "answer to 2"]
+
+
 def test_what_cannot_be_seen_is_said(visit):
     async def script(talk, anchor):
         with pytest.raises(FarEndFault, match="closed shadow roots, which cannot be read: <secret-chat>"):

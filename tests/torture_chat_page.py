@@ -186,20 +186,20 @@ CASES = {
       $("bottom").innerHTML = "<button id=open>Chat</button>";
       $("open").onclick = () => { $("box").hidden = false; };""",
     "virtual": """const all = [], SIZE = 4;
-      let top = 0;
+      let first = 0;
       const draw = () => {
-        const rows = all.slice(top, top + SIZE);
+        const rows = all.slice(first, first + SIZE);
         while ($("log").children.length < rows.length) add("", "");
         rows.forEach(([who, text], n) => {
           $("log").children[n].className = `row ${who}`;
           $("log").children[n].textContent = text;
         });
       };
-      const put = (who, text) => { all.push([who, text]); top = Math.max(0, all.length - SIZE); draw(); };
+      const put = (who, text) => { all.push([who, text]); first = Math.max(0, all.length - SIZE); draw(); };
       onSend = async (text) => {
         put("me", text);
         await sleep(60);
-        if (text === "up") { for (top of [2, 1, 0, 1, 2, 3]) { draw(); await sleep(60); } }
+        if (text === "up") { for (first of [2, 1, 0, 1, 2, 3]) { draw(); await sleep(60); } }
         put("bot", "one moment");
         await sleep(60);
         put("bot", `answer to ${text}`);
@@ -214,6 +214,13 @@ CASES = {
           await sleep(2300);
           $("log").prepend(make("bot", "older than our visit"), all[0].cloneNode(true));
           add("bot", "answer to 1");  // the same words once more, and meant
+        }
+      };""",
+    "upside_down": """$("log").style = "display:flex;flex-direction:column-reverse";
+      onSend = async (text) => {
+        for (const [who, words] of [["me", text], ["bot", "one moment"], ["bot", `answer to ${text}`]]) {
+          $("log").prepend(make(who, words));
+          await sleep(60);
         }
       };""",
     "closed": """const host = document.createElement("secret-chat");

@@ -122,7 +122,12 @@
     }
     return true;
   };
-  const backwards = (item) => getComputedStyle(item.parentElement).flexDirection === "column-reverse";
+  const turned = new WeakMap();
+  /** Whether a list stands upside down in the document: the newest message first. */
+  const backwards = (list) => {
+    if (!turned.has(list)) turned.set(list, getComputedStyle(list).flexDirection === "column-reverse");
+    return turned.get(list);
+  };
 
   /** Rows that a virtual list uses again for other messages: each message keeps its identity, not its row. */
   const recycle = (items) => {
@@ -140,7 +145,8 @@
         if (left.includes(from)) left.splice(left.indexOf(from), 1);
         gone = gone.filter((entry) => entry !== from);
       }
-      last = Math.max(last, (changed.includes(each) ? moved.get(each) : each.entry)?.id ?? 0);
+      const entry = changed.includes(each) ? moved.get(each) : each.entry;
+      if (entry && !entry.old) last = Math.max(last, entry.id);
     }
     for (const each of changed) {
       const other = each.key !== each.entry.key || (each.author !== each.entry.author && each.entry.author !== "unknown");
@@ -156,32 +162,32 @@
   const scan = (t) => {
     const items = containers.flatMap((container) => [...container.querySelectorAll(config.item)]).map((item) =>
       ({ item, text: textOf(item), author: authorOf(item), parts: partsOf(item), key: keyOf(item), entry: byElement.get(item) }));
+    if (items.length && backwards(items[0].item.parentElement)) items.reverse();
     recycle(items);
     const present = new Set(items.map(({ entry }) => entry));
     const cleared = !shown.some((entry) => present.has(entry));
     for (const entry of shown) if (!present.has(entry)) gone.push(Object.assign(entry, { left: t, cleared }));
     gone = gone.filter((entry) => !present.has(entry)).slice(-GONE_KEPT);
     let after = items.filter(({ entry }) => entry).length; // known ones from here on
-    let before = 0;
+    let last = 0; // messages keep their order
     hidden = false;
     shown = [];
     for (const { item, text, author, parts, key, entry: known } of items) {
       let entry = known;
-      if (known) { before++; after--; }
+      if (known) after--;
       if (!entry) {
         if (!text && !parts.length) continue; // an empty bubble has said nothing yet
         if (!drawn(item)) { hidden = true; continue; }
-        const turned = (before > 0) !== (after > 0) && backwards(item);
-        const above = turned ? before : after; // how many known ones come later in time
-        const heir = gone.findIndex((e) => (e.key ? e.key === key
-          : (like(e, author, text) && (e.cleared || above > 0)) || (kin(e, author, text) && t - e.left < GONE_MS)));
+        const heir = gone.findIndex((e) => (e.key ? e.key === key : e.id > last
+          && ((like(e, author, text) && (e.cleared || after)) || (kin(e, author, text) && t - e.left < GONE_MS))));
         entry = heir >= 0 ? gone.splice(heir, 1)[0] : { id: ++count, author: null, text: "", parts: "[]" };
-        entry.old = heir < 0 && above > 1 && !(turned ? after : before); // put on top of a talk: its history
+        entry.old = heir < 0 && after > 1 && !last; // put on top of a talk: its history
         entry.item = item;
         entry.key = key;
         byElement.set(item, entry);
       }
       shown.push(entry);
+      last = Math.max(last, entry.old ? 0 : entry.id);
       const held = JSON.stringify(parts);
       if ((text || parts.length) && (text !== entry.text || author !== entry.author || held !== entry.parts)) {
         const begun = entry.author ? undefined : wire.first(text);
