@@ -82,6 +82,10 @@ def probe(
     scenarios: Annotated[Path | None, typer.Option("--scenarios", help="folder of your own scripts")] = None,
     runs: RunsOption = Path("runs"),
     scheduler: Annotated[str | None, typer.Option("--scheduler", help="tcp://… of a Dask scheduler")] = None,
+    block_third_party: Annotated[
+        bool,
+        typer.Option("--block-third-party", help="chat pages get nothing from hosts that the target does not name"),
+    ] = False,
     lang: LangOption = "zh",
     as_json: JsonOption = False,
 ) -> None:
@@ -94,7 +98,7 @@ def probe(
     if target is not None and plan is None:
         raise InputError("a target needs a plan of its own", cure="give --plan; shopper init writes one to start from")
     console = Console(stderr=as_json)
-    request = run.Request(target, plan, runs, _lang(lang), scheduler, authorisation, scenarios)
+    request = run.Request(target, plan, runs, _lang(lang), scheduler, authorisation, scenarios, block_third_party)
     try:
         done = signals.run(run.probe(request, console))
     except signals.Interrupted:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -38,6 +38,12 @@ class Inputs:
     def client(self) -> str:
         """Whose ceilings are shared in the ledger: the authorisation's client, or this machine."""
         return "localhost" if self.authorisation is None else self.authorisation.authorisation.client
+
+    def without_third_parties(self) -> Inputs:
+        """Returns the same run in which no chat page gets anything from hosts that its entry does not name."""
+        target = self.target.target
+        chats = {name: chat.model_copy(update={"block_third_party": True}) for name, chat in target.chats.items()}
+        return replace(self, target=replace(self.target, target=target.model_copy(update={"chats": chats})))
 
     def address(self, channel: ChannelKind, entry: str) -> str:
         """Returns what is dialled or opened."""

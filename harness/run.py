@@ -43,6 +43,7 @@ class Request:
     scheduler: str | None = None
     authorisation: Path | None = None
     scenarios: Path | None = None
+    block_third_party: bool = False
 
 
 async def probe(request: Request, console: Console) -> Finished:
@@ -67,6 +68,8 @@ async def probe(request: Request, console: Console) -> Finished:
             inputs = read(plan, request.target, request.authorisation, request.scenarios)
             planned = checked(inputs, started)
             folder = RunFolder.create(request.runs, new_id(inputs.plan.plan.name, started))
+        if request.block_third_party:
+            inputs = inputs.without_third_parties()
         write_inputs(folder, inputs, folder.id, started, len(planned), sandbox=request.target is None)
         sessions = await _carry_out(request, inputs, planned, folder, console)
     folder.write_info(folder.info().model_copy(update={"finished_utc": datetime.now(UTC)}))

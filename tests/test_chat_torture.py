@@ -2,15 +2,19 @@
 
 import asyncio
 import json
+import re
+import zipfile
 from types import SimpleNamespace
 
 import pytest
 
+from probes.chat import evidence
 from probes.chat.browser import Browser
 from probes.chat.channel import ChatChannel
+from probes.chat.redaction import redacted
 from probes.clock import Clock
 from probes.target import Chat
-from scenarios.errors import FarEndFault, HarnessFault
+from scenarios.errors import FarEndFault, HarnessFault, ToolMissing
 from tests.torture_chat_page import PROFILE, TOKENS, torture_page
 
 CLOCK = Clock()
@@ -83,8 +87,8 @@ def visit(loop, browser, tmp_path):
                 anchor = CLOCK.anchor()
                 aim = Chat(url=torture.page(case), widget="torture.yaml", **(chat or {}))
                 channel = ChatChannel(
-                    aim, folder=tmp_path / "s", browser=browser, clock=CLOCK, lang="en", profiles=tmp_path,
-                    settle_s=0.5, **{"echo_s": 5.0, **options},
+                    aim, folder=tmp_path / "s", clock=CLOCK, lang="en", profiles=tmp_path, settle_s=0.5,
+                    **{"browser": browser, "echo_s": 5.0, **options},
                 )  # fmt: skip
                 talk = Talk(channel, torture, anchor)
                 try:
@@ -443,3 +447,123 @@ def test_a_survey_is_seen_and_left_alone(visit):
     assert {event.data["role"] for event in talk.of("notice")} == {"survey"}
     assert "How did we do?" in talk.of("notice")[0].data["text"]
     assert filled == ""
+
+
+# --- safety ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("way", "told"), [("file", []), ("inside", []), ("redirect", ["localhost"]), ("mail", []), ("save", [])]
+)
+def test_a_page_opens_nothing_outside_its_host(visit, way, told):
+    async def script(talk):
+        await talk.ask(way)
+        await talk.ask("still here")
+        return talk, talk.chat._page.url
+
+    talk, url = visit("outside", script)
+    assert talk.texts() == [f"answer to {way}", "answer to still here"]
+    assert url.endswith("case=outside")
+    assert [event.data["host"] for event in talk.of("navigation_blocked")] == told
+    assert not [path for path in talk.torture.requests if path.startswith("localhost")], "not even asked for"
+
+
+@pytest.mark.parametrize(
+    ("chat", "third", "refused"),
+    [
+        ({}, {"localhost": 3}, {}),
+        ({"block_third_party": True}, {"localhost": 2}, {"localhost": 3}),
+        ({"block_third_party": True, "parts_from": ["localhost"]}, {"localhost": 3}, {}),
+    ],
+)
+def test_requests_to_third_parties_are_counted_and_can_be_refused(visit, transcript, chat, third, refused):
+    async def script(talk):
+        await talk.ask()
+        return talk
+
+    talk = visit("third", script, chat=chat)
+    [counts] = transcript("requests")
+    assert (counts["third_party"], counts["refused"]) == (third, refused)
+    assert counts["own"] >= 1
+    reached = {path for path in talk.torture.requests if path.startswith("localhost")}
+    assert reached == (set() if refused else {"localhost/pixel", "localhost/pixel?2", "localhost/socket"})
+
+
+# --- evidence --------------------------------------------------------------------------------------------------------
+
+
+def contents(path):
+    """Returns all that is in a file, or in every member of an archive."""
+    if path.suffix != ".zip":
+        return {path.name: path.read_bytes()}
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_no_secret_of_the_page_is_kept(visit):
+    async def script(talk):
+        _, message = await talk.ask()
+        return talk, message
+
+    talk, message = visit("secrets", script, chat={"record": ["trace", "har"]})
+    files = {kind: path for path, kind in talk.chat.files()}
+    assert set(files) == {"transcript", "screenshot", "trace", "har"}
+    assert message.data["parts"][0]["url"].endswith("/file?sig=[redacted]")
+    kept = {name: text for path in files.values() for name, text in contents(path).items()}
+    assert {name: found for name, text in kept.items() if (found := re.findall(rb"SECRET.{12}", text))} == {}
+    trace = contents(files["trace"])
+    assert b"You asked: hello" in b"".join(trace.values())
+    assert not [name for name in trace if name.endswith((".jpeg", ".png"))], "a trace without screenshots"
+    assert any("/ask" in entry["request"]["url"] for entry in json.loads(files["har"].read_text())["log"]["entries"])
+    assert not [path for path in files["har"].parent.iterdir() if path.name.startswith(".")]
+
+
+def test_a_trace_that_is_too_large_loses_its_resources_or_is_not_kept(visit, transcript, monkeypatch):
+    async def script(talk):
+        await talk.ask()
+        return talk
+
+    monkeypatch.setitem(evidence.MAX_BYTES, "trace", 500)
+    talk = visit("secrets", script)
+    assert "trace" not in {kind for _, kind in talk.chat.files()}
+    assert [row["kept"] for row in transcript("evidence")][-1] is False
+
+
+def test_a_target_may_want_no_trace(visit):
+    async def script(talk):
+        await talk.ask()
+        return talk
+
+    assert [kind for _, kind in visit("plain", script, chat={"record": []}).chat.files()] == [
+        "transcript", "screenshot",
+    ]  # fmt: skip
+
+
+def test_a_video_without_its_encoder_is_refused_in_one_sentence(visit, loop, monkeypatch, tmp_path):
+    async def script(talk, anchor):
+        with pytest.raises(ToolMissing, match="no video can be recorded without Playwright's ffmpeg; run"):
+            await talk.chat.open(anchor)
+
+    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
+    bare = Browser()
+    try:
+        visit("plain", script, chat={"record": ["video"]}, opened=False, browser=bare)
+    finally:
+        loop.run(bare.close())
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("https://a/b?x=1&access_token=abc123&y=2", "https://a/b?x=1&access_token=[redacted]&y=2"),
+        ("https://a/b?tokens=12&side=left&design=x", "https://a/b?tokens=12&side=left&design=x"),
+        ('{"sessionId": "abcdef99", "id": "7"}', '{"sessionId": "[redacted]", "id": "7"}'),
+        ('"{\\"token\\":\\"abcdef99\\"}"', '"{\\"token\\":\\"[redacted]\\"}"'),
+        ("<meta name='csrf-token' content='abcdef99'>", "<meta name='csrf-token' content='[redacted]'>"),
+        ("Authorization: Bearer abc.def.ghi", "Authorization: Bearer [redacted]"),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.sig here", "[redacted] here"),
+        ("您的验证码是 123456，有效期 5 分钟", "您的验证码是 123456，有效期 5 分钟"),
+    ],
+)
+def test_secrets_are_told_by_their_names(text, clean):
+    assert redacted(text) == clean

@@ -272,6 +272,37 @@ CASES = {
         document.querySelector(".survey").addEventListener("input", () => document.body.dataset.filled += "input ");
         document.querySelector(".survey").addEventListener("submit", () => document.body.dataset.filled += "submit ");
       };""",
+    # --- what a page must not do --------------------------------------------------------------------------------------
+    "outside": """onSend = async (text) => {
+        add("me", text);
+        if (text === "file") location.href = "file:///etc/hostname";
+        if (text === "inside") location.href = "chrome://version";
+        if (text === "redirect") location.href = "/away";
+        if (text === "mail") location.href = "mailto:somebody@example.com";
+        if (text === "save") {
+          document.body.insertAdjacentHTML("beforeend", "<a id=save download=x href='/page?case=plain'>x</a>");
+          $("save").click();
+        }
+        await sleep(200);
+        add("bot", `answer to ${text}`);
+      };""",
+    "third": """const other = location.origin.replace("127.0.0.1", "localhost");
+      for (const what of ["image", "fetch", "socket"]) {
+        try {
+          if (what === "image") new Image().src = `${other}/pixel`;
+          if (what === "fetch") fetch(`${other}/pixel?2`, { mode: "no-cors" }).catch(() => {});
+          if (what === "socket") new WebSocket(other.replace("http", "ws") + "/socket");
+        } catch (error) { console.log(what, error.name); }
+      }""",
+    "secrets": """document.cookie = "visitor_sid=SECRET-cookie-1";
+      document.body.insertAdjacentHTML("beforeend", '<input type=hidden name=csrf_token value="SECRET-field-2">');
+      onSend = async (text) => {
+        add("me", text);
+        const headers = { Authorization: "Bearer SECRET.bearer.3", "X-Api-Key": "SECRET-key-4" };
+        const body = JSON.stringify({ text, access_token: "SECRET-body-5" });
+        const reply = await (await fetch("/ask?token=SECRET-query-6", { method: "POST", headers, body })).json();
+        add("bot", `${reply.text} <a href="/file?sig=SECRET-link-7">file</a>`);
+      };""",
 }
 
 PROFILE = """format: 1
@@ -314,11 +345,19 @@ class Torture:
         script = CASES[request.query["case"]]
         return web.Response(text=PAGE.replace("/*CASE*/", script), content_type="text/html")
 
+    async def _away(self, request: web.Request) -> web.Response:
+        raise web.HTTPFound(f"{self.url}/page?case=plain&stolen".replace("127.0.0.1", "localhost"))
+
+    async def _pixel(self, request: web.Request) -> web.Response:
+        return web.Response(body=b"GIF89a")
+
     async def _ask(self, request: web.Request) -> web.Response:
         text = f"You asked: {json.loads(await request.text())['text']}"
         await asyncio.sleep(0.05)
         self.truth.append((text, time.monotonic()))
-        return web.json_response({"text": text})
+        return web.json_response(
+            {"text": text, "session_id": "SECRET-reply-8"}, headers={"Set-Cookie": "x=SECRET-set-9"}
+        )
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         """Streams a reply token by token, as named events (GET) or as the plain ones of a model's API (POST)."""
@@ -360,6 +399,8 @@ async def torture_page() -> AsyncIterator[Torture]:
     torture = Torture()
     app = web.Application(middlewares=[torture._seen])
     app.router.add_get("/page", torture._page)
+    app.router.add_get("/away", torture._away)
+    app.router.add_get("/pixel", torture._pixel)
     app.router.add_post("/ask", torture._ask)
     app.router.add_get("/events", torture._stream)
     app.router.add_post("/stream", torture._stream)

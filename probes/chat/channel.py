@@ -107,7 +107,8 @@ class ChatChannel:
         """
         self._anchor = anchor
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._log.open(anchor, url=redacted(self._chat.url))
+        third = "blocked" if self._chat.block_third_party else "allowed"
+        self._log.open(anchor, url=redacted(self._chat.url), third_party=third)
         try:
             async with self._browser.turn():
                 page = await self._new_page()

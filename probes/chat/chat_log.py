@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from probes.chat.redaction import redacted
 from probes.chat.widget import Notice, Widget
 from probes.clock import Anchor
 from probes.session import Event, Method
@@ -16,6 +17,7 @@ from scenarios.errors import FarEndFault, HarnessFault
 
 Document = tuple[int, float]  # frame, when it began
 Key = tuple[Document, int, int]  # document, item, which part of it
+MAX_FRAMES, MAX_TRANSCRIPT = 2_000_000, 20_000_000  # characters: of the transcript before frames are left out; in all
 JOINED_PART = 1_000_000  # of an item in which a hand-off and the human's words stand together
 COUNTER = re.compile(r"\d+([.,:]\d+)*\s*(s|ms|sec|秒|%|％)?")  # "0.4s": progress as long as it counts
 
@@ -63,6 +65,7 @@ class ChatLog:
         self.ended_cause = ""
         self.harness_failed = False
         self._widget, self._path, self._settle_s = widget, path, settle_s
+        self._size, self._full = 0, False  # of the transcript, characters; frames are no longer listed
         self._file: IO[str] | None = None
         self._bubbles: dict[Key, Bubble] = {}
         self._notices: dict[Key, tuple[str, int | None]] = {}
@@ -91,7 +94,16 @@ class ChatLog:
         """Writes one line into the transcript that is no event."""
         if self._file is not None:
             row = {"what": what} | ({} if t is None else {"t": round(t, 4)}) | data
-            self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            line = json.dumps(row, ensure_ascii=False) + "\n"
+            if what == "frame" and self._size > MAX_FRAMES:
+                if not self._full:
+                    self._full = True
+                    self.note("full", bytes=self._size, text="no more frames are listed")
+                return
+            self._size += len(line)
+            if self._size > MAX_TRANSCRIPT and what not in ("transcript", "fault", "requests", "clock"):
+                return  # a page that says so much says nothing
+            self._file.write(line)
             self._file.flush()
 
     def emit(self, kind: str, t: float, method: Method, u: float = 0.0, **data: Any) -> None:
@@ -137,7 +149,7 @@ class ChatLog:
                 self.note("frame", t=t, out=out, size=size, via=record.get("via"))
             case {"k": "item", "id": int(number), "author": str(author), "text": str(text)}:
                 wire = (record.get("wire"), record.get("wireEnd"))
-                parts = [{str(k): str(v) for k, v in part.items()} for part in record.get("parts") or ()]
+                parts = [{str(k): redacted(str(v)) for k, v in part.items()} for part in record.get("parts") or ()]
                 key = (document, number, 0)
                 again = key not in self._shown and self._again(document, author, text)
                 self._shown[key] = (author, _same(text))

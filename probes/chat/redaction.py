@@ -20,6 +20,10 @@ NAMES = (
 _NAME = re.compile(NAMES, re.IGNORECASE)
 _QUERY = re.compile(rf"(?<![\w-])({NAMES})=([^&\s\"'<>;#\\]+)", re.IGNORECASE)
 _JSON = re.compile(rf"(\\*\")({NAMES})(\\*\"\s*:\s*\\*\")([^\"\\]+)", re.IGNORECASE)
+_FIELD = re.compile(
+    rf"(\bname=\\*[\"']?(?:{NAMES})\\*[\"']?(?=[\s\"'/])[^<>]*?\s(?:value|content)=\\*[\"']?)([^\s\"'<>\\]+)",
+    re.IGNORECASE,
+)
 _BEARER = re.compile(r"\b(Bearer|Basic)\s+([\w.~+/=-]{6,})", re.IGNORECASE)
 _WEB_TOKEN = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*")
 
@@ -39,6 +43,7 @@ class Redactor:
         """Returns any text without its secrets."""
         text = _QUERY.sub(lambda m: f"{m[1]}={self._met(m[2])}", text)
         text = _JSON.sub(lambda m: m[1] + m[2] + m[3] + self._met(m[4]), text)
+        text = _FIELD.sub(lambda m: m[1] + self._met(m[2]), text)
         text = _BEARER.sub(lambda m: f"{m[1]} {self._met(m[2])}", text)
         text = _WEB_TOKEN.sub(lambda m: self._met(m[0]), text)
         for secret in sorted(self.secrets, key=len, reverse=True):
