@@ -58,8 +58,10 @@ class Event(Record):
     sender is heard from then on: data ``changed``: ssrc, address, ssrc and address; ``before``, ``after``), ``rtp_gap``
     (no packet for data ``seconds``; ``t`` is when the next was due), ``capture_loss`` (data ``packets``: this process's
     that the kernel could not hand over), ``no_capture`` (data ``why``: instants are those of callbacks).
-    Kinds from chat: ``page_loaded``, ``widget_ready``, ``opened``, ``first_token``, ``typing``,
-    ``notice`` (data ``role``: queue|joined|left, ``text``, ``position``).
+    Kinds from chat: ``page_loaded``, ``largest_paint``, ``widget_ready``, ``opened``, ``first_token``, ``typing``,
+    ``notice`` (data ``role``: queue|joined|left|callback|closed|end|idle|survey, ``text``, ``position``), ``choices``
+    (quick replies: data ``texts``), ``reconnected``, ``navigated``, ``navigation_blocked`` (data ``host``), ``dialog``
+    (data ``type``, ``text``). A chat's ``message`` also has ``wire`` and ``wire_end``, ``unasked`` and ``parts``.
     Kinds written by the conversation: ``said``, ``pressed``, ``request``, ``queue``, ``answer``, ``first_word``;
     and, each of which ends the session at once (data ``text``: the words that show it): ``objection`` (to being tested
     or called), ``wrong_party`` (somebody else's line; ``text`` is empty where a line with known recordings spoke and
