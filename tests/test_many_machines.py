@@ -238,7 +238,7 @@ def test_a_campaign_on_machines_that_share_no_folder(site: Site) -> None:
     run = CampaignFolder(folder).run
     assert check(run) == []
     kinds = Counter(item.kind for session in sessions_of(folder) for item in session.evidence)
-    assert kinds == {"recording": 2, "pcap": 2, "transcript": 2, "screenshot": 2}
+    assert kinds == {"recording": 2, "pcap": 2, "transcript": 2, "screenshot": 2, "trace": 2}
     each = [{path.name for path in machine.disk(run.sessions_dir).iterdir()} for machine in site.machines]
     assert [len(names) for names in each] == [1, 1, 2]  # Dask spreads them
     assert set().union(*each) == {row.id for row in rows}
