@@ -15,9 +15,10 @@ from harness import policy
 from harness.authorisation import Authorisation
 from harness.refusal import Refusal, insist
 from probes.address import host_of, is_loopback
+from probes.chat.api.interface import load_interface
 from probes.speaking import provenance
 from probes.speaking.lines import spoken_lines
-from probes.target import Line, Target
+from probes.target import Chat, Line, Target
 from scenarios.errors import InputError
 from scenarios.model import ChannelKind, Scenario
 
@@ -88,14 +89,14 @@ def examine(
 ) -> Iterator[Check]:
     """Yields every check that applies, as :func:`permit` makes them; on this machine only the address is looked at."""
     if channel == "chat":
-        url = target.chats[entry].url
-        odd = policy.no_page(url)
-        if odd is not None or policy.is_local_page(url):
-            yield Check("url", odd)
-            return
-        yield from _signed(url, authorisation, now)
-        if authorisation is not None:
-            yield Check("url", policy.unnamed_page(url, authorisation))
+        for url in addresses_of(target.chats[entry], folder):
+            odd = policy.no_page(url)
+            if odd is not None or policy.is_local_page(url):
+                yield Check("url", odd)
+                continue
+            yield from _signed(url, authorisation, now)
+            if authorisation is not None:
+                yield Check("url", policy.unnamed_page(url, authorisation))
         return
     line = target.lines[entry]
     out = way_out(target, line)
@@ -109,6 +110,17 @@ def examine(
         yield Check("trunk", _foreign_host(line, out, authorisation))
         yield Check("identity", policy.not_ours(out.caller, authorisation))
         yield Check("voice", None if authorisation.tts_consent else _unrecorded(target, folder, line, scenario))
+
+
+def addresses_of(chat: Chat, folder: Path) -> tuple[str, ...]:
+    """Returns every address that a chat may open: its page, or what its interface leads to, each once.
+
+    Raises:
+        TargetError: the interface's profile is wrong.
+    """
+    if chat.api is None:
+        return (chat.url,)
+    return tuple(dict.fromkeys(load_interface(chat.api, folder).addresses(chat.url).values()))
 
 
 def leaves(line: Line, out: WayOut) -> bool:

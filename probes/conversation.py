@@ -32,7 +32,11 @@ GOODBYE_S = 6.0
 CHAT_GREETING_S = 5.0
 SETTLE_S = 1.7  # after a pause of 0.9 s: by then music or ringing that follows an announcement has been recognised
 CALLBACK: tuple[Method, float] = ("callback", 0.01)
-STAMPS: dict[str, tuple[Method, float]] = {"wire": ("wire", 0.0001), "dom": ("dom", 0.01)}  # how our acts are stamped
+STAMPS: dict[str, tuple[Method, float]] = {  # how our acts are stamped
+    "wire": ("wire", 0.0001),
+    "dom": ("dom", 0.01),
+    "frame": ("frame", 0.005),
+}
 TURNED_AWAY = ("callback", "closed", "menu", "invalid", "left")
 
 
@@ -215,7 +219,8 @@ class Conversation:
 
     async def _be_reached(self) -> None:
         if self.channel.kind == "chat":  # a visitor reads the greeting, if there is one, before writing
-            await self._until(self._reply_after(0.0), CHAT_GREETING_S)
+            greeted = self._reply_after(0.0)
+            await self._until(lambda: greeted() or self._greets_nobody(), CHAT_GREETING_S)
             return
         if await self._until(lambda: True if self._reached() else None, self.limits.ring_s) is None:
             if self._ended is not None:
@@ -223,6 +228,10 @@ class Conversation:
                 self.review += doubt
                 raise stop
             raise Stop(f"no answer within {self.limits.ring_s:g} s", Outcome.NET_FAIL)
+
+    def _greets_nobody(self) -> bool | None:
+        """True on an interface that only ever answers."""
+        return True if any(event.data.get("greets") is False for event in self.timeline) else None
 
     async def _step(self, step: Step) -> None:
         if step.human is not None:
@@ -245,9 +254,9 @@ class Conversation:
 
     async def _say(self, text: str, line: str) -> Said:
         said = await self.channel.say(text, line=line)
-        method: Literal["dom", "callback"] = "dom" if said.method == "dom" else "callback"
+        method, u = STAMPS.get(said.method, CALLBACK)
         self._take(
-            Event(kind="said", t=said.start, method=method, u=0.01, data={"turn": line, "text": text, "end": said.end})
+            Event(kind="said", t=said.start, method=method, u=u, data={"turn": line, "text": text, "end": said.end})
         )
         return said
 

@@ -13,10 +13,13 @@ from probes.channel import Channel
 from probes.clock import Clock
 from probes.session import AttemptKey
 from probes.speaking.speaker import Speaker, Voice
-from probes.target import Target
+from probes.target import Chat, Target
 from scenarios.model import Lang
 
 if TYPE_CHECKING:
+    from aiohttp import TCPConnector
+
+    from probes.chat.api.interface import Interface
     from probes.chat.browser import Browser
     from probes.hearing.library import Library
     from probes.hearing.transcription.words import Transcriber
@@ -35,6 +38,8 @@ class Equipment:
         self._endpoint: Endpoint | None = None
         self._wire: Tap | None = None
         self._browser: Browser | None = None
+        self._connector: TCPConnector | None = None
+        self._interfaces: dict[tuple[Path, int], Interface] = {}  # the last one
         self._transcribers: dict[tuple[str, str], Transcriber] = {}
         self._libraries: dict[tuple[object, ...], Library] = {}  # the last one
         self._starting = asyncio.Lock()
@@ -52,12 +57,15 @@ class Equipment:
         endpoint, self._endpoint = self._endpoint, None
         browser, self._browser = self._browser, None
         wire, self._wire = self._wire, None
+        connector, self._connector = self._connector, None
         if endpoint is not None:
             await endpoint.stop()
         if wire is not None:
             await wire.close()
         if browser is not None:
             await browser.close()
+        if connector is not None:
+            await connector.close()
 
     async def _voice(
         self, attempt: AttemptKey, target: Target, target_folder: Path, folder: Path, lang: Lang
@@ -114,6 +122,9 @@ class Equipment:
     async def _chat(
         self, attempt: AttemptKey, target: Target, target_folder: Path, folder: Path, lang: Lang
     ) -> Channel:
+        chat = target.chats[attempt.entry]
+        if chat.api is not None:
+            return self._api_chat(chat, target_folder, folder, lang)
         from probes.chat.browser import Browser
         from probes.chat.channel import ChatChannel
 
@@ -121,10 +132,31 @@ class Equipment:
             if self._browser is None:
                 self._browser = Browser()
         return ChatChannel(
-            target.chats[attempt.entry],
+            chat,
             folder=folder,
             browser=self._browser,
             clock=self.clock,
             lang=lang,
             profiles=target_folder,
+        )
+
+    def _api_chat(self, chat: Chat, target_folder: Path, folder: Path, lang: Lang) -> Channel:
+        from aiohttp import TCPConnector
+
+        from probes.chat.api.channel import ApiChannel
+        from probes.chat.api.interface import load_interface
+
+        if self._connector is None:
+            self._connector = TCPConnector(limit=0)
+        assert chat.api is not None
+        path = (target_folder / chat.api, (target_folder / chat.api).stat().st_mtime_ns)
+        if path not in self._interfaces:
+            self._interfaces = {path: load_interface(chat.api, target_folder)}
+        return ApiChannel(
+            chat,
+            folder=folder,
+            clock=self.clock,
+            lang=lang,
+            connector=self._connector,
+            interface=self._interfaces[path],
         )

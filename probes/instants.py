@@ -22,6 +22,7 @@ SILENT_AGENT_S = 15.0  # an agent may be connected for so long before saying a w
 MARKS = frozenset({"connected", "line_open", "tone", "tone_end", "prompt", "prompt_end", "music", "music_end"})
 OPEN_BEFORE_WORD_S = 0.15  # closer than this, the "open line" is the word itself
 ON_HOLD_S = 2.0  # music, ringing or a recording of the queue that begins so soon after speech makes it an announcement
+CHAT = frozenset({"dom", "frame"})  # how a chat's messages are stamped
 EARLY = 0.1  # stamps of different methods may disagree by so much
 
 
@@ -111,7 +112,7 @@ def _is_live(event: Event, timeline: Sequence[Event]) -> bool:
             return float(event.data["person"]) >= 0.5
         covered = any(start - 0.3 <= event.t < end for start, end in _recordings(timeline))
         return not covered and not is_announcement(event, timeline)
-    return event.kind in ("message", "first_token") and event.method == "dom" and event.data.get("speaker") == "agent"
+    return event.kind in ("message", "first_token") and event.method in CHAT and event.data.get("speaker") == "agent"
 
 
 def _recordings(timeline: Sequence[Event]) -> list[tuple[float, float]]:
@@ -145,7 +146,7 @@ def _silent_agent(timeline: Sequence[Event], word: Instant, request: float) -> I
 def _connection(timeline: Sequence[Event], word: Instant, request: float) -> Instant:
     """Returns when the agent was connected, given the first word: by a mark close before it, else by calibration."""
     guess = Instant(t=max(request, word.t - GREETING_DELAY_S), method=word.method, u=GREETING_DELAY_U, confidence=0.8)
-    if word.method == "dom":
+    if word.method in CHAT:
         return word.model_copy()
     near = [
         e

@@ -61,7 +61,8 @@ class Event(Record):
     Kinds from chat: ``page_loaded``, ``largest_paint``, ``widget_ready``, ``opened``, ``first_token``, ``typing``,
     ``notice`` (data ``role``: queue|joined|left|callback|closed|end|idle|survey, ``text``, ``position``), ``choices``
     (quick replies: data ``texts``), ``reconnected``, ``navigated``, ``navigation_blocked`` (data ``host``), ``dialog``
-    (data ``type``, ``text``). A chat's ``message`` also has ``wire`` and ``wire_end``, ``unasked`` and ``parts``.
+    (data ``type``, ``text``), ``garbled`` (an interface sent data ``size`` bytes that cannot be read). A chat's
+    ``message`` also has ``wire`` and ``wire_end``, ``unasked`` and ``parts``.
     Kinds written by the conversation: ``said``, ``pressed``, ``request``, ``queue``, ``answer``, ``first_word``;
     and, each of which ends the session at once (data ``text``: the words that show it): ``objection`` (to being tested
     or called), ``wrong_party`` (somebody else's line; ``text`` is empty where a line with known recordings spoke and

@@ -119,6 +119,9 @@ class Chat(Strict):
 
     url: str
     widget: str = Field(default="sandbox", description="a shipped profile, or a path beside the target file")
+    api: str | None = Field(
+        default=None, description="instead of a widget: an interface profile beside the target file"
+    )
     channels: int = Field(default=1, ge=1)
     to_human: tuple[ReachStep, ...] = ()
     block_third_party: bool = Field(default=False, description="nothing but the chat's own host serves parts of it")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from probes.chat.api.interface import load_interface
 from probes.chat.widget import load_widget
 from probes.hearing.transcription.backends import transcriber_mistakes
 from probes.target import Target
@@ -64,7 +65,12 @@ def _mistakes(loaded: Loaded[Target]) -> Iterator[Mistake]:
     for name, chat in target.chats.items():
         if not _is_web(chat.url):
             yield ("chats", name, "url"), f"'{chat.url}' is no web address", "write http://HOST/ or https://HOST/"
-        yield from _widget_mistake(("chats", name, "widget"), chat.widget, folder)
+        if chat.api is None:
+            yield from _widget_mistake(("chats", name, "widget"), chat.widget, folder)
+            continue
+        if ("chats", name, "widget") in loaded.values:
+            yield ("chats", name, "api"), "a chat has a widget or an interface, not both", "leave one of the two out"
+        load_interface(chat.api, folder)
     yield from _prompt_mistakes(target, folder)
     if target.recordings is not None and not (folder / target.recordings).is_dir():
         yield ("recordings",), f"there is no folder '{target.recordings}'", "make it, or leave recordings out"

@@ -17,7 +17,23 @@ from harness.sandbox.calls import NUMBERS
 from harness.sandbox.centre import LINES
 from harness.sandbox.chat import PAGE_FAULTS
 from harness.sandbox.chat_room import ROOM_FAULTS
-from probes.chat.widget import NoticeRule, Widget, load_widget
+from probes.chat.api.interface import (
+    ApiLimits,
+    DirectLine,
+    Emit,
+    Interface,
+    Poll,
+    Read,
+    Request,
+    Rest,
+    Rule,
+    SocketIo,
+    Stream,
+    WebSocket,
+    load_interface,
+)
+from probes.chat.notices import NoticeRule
+from probes.chat.widget import Widget, load_widget
 from probes.hearing.wav import write_wav
 from probes.session import Outcome
 from probes.target import Account, Chat, FactAnswer, Line, Prompt, ReachStep, Target
@@ -126,6 +142,10 @@ def test_every_outcome_is_defined():
         ("target", [Target, Line, Chat, ReachStep, Prompt, FactAnswer, Account]),
         ("plan", [Plan, PlanLimits]),
         ("chat", [Widget, NoticeRule]),
+        (
+            "api-chat",
+            [Interface, Read, Rule, Request, Poll, Stream, Rest, WebSocket, DirectLine, SocketIo, Emit, ApiLimits],
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -163,6 +183,11 @@ def test_the_widget_example_loads(tmp_path):
     (tmp_path / "ours.yaml").write_text(example("chat"), encoding="utf-8")
     widget = load_widget("ours.yaml", tmp_path)
     assert widget.notice("system", "您前面还有 3 位客户").position == 3
+
+
+def test_the_interface_example_loads(tmp_path):
+    (tmp_path / "ours.yaml").write_text(example("api-chat"), encoding="utf-8")
+    assert load_interface("ours.yaml", tmp_path).notice("system", "工号1001已为您接入").role == "joined"
 
 
 def test_the_sandbox_page_names_every_line_and_fault():

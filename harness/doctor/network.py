@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from harness.doctor.audit import Audit
 from harness.doctor.check import Check
 from harness.doctor.finding import Figure, Finding, fail, ok, skipped, warn
-from harness.permission import way_out
+from harness.permission import addresses_of, way_out
 from harness.policy import check_call, check_chat, check_trunk
 from probes.address import host_of, is_loopback
 from probes.voice.trunk import trunk_of
@@ -80,12 +80,12 @@ def _hosts(audit: Audit) -> Iterator[tuple[str, bool]]:
                 yield host_of(uri), True
             except PolicyRefused:
                 yield host_of(uri), False
-    for chat in audit.chats.values():
+    for url in (url for chat in audit.chats.values() for url in addresses_of(chat, target.folder)):
         try:
-            check_chat(chat.url, permission, now)
-            yield urlsplit(chat.url).hostname or "", True
+            check_chat(url, permission, now)
+            yield urlsplit(url).hostname or "", True
         except PolicyRefused:
-            yield urlsplit(chat.url).hostname or "", False
+            yield urlsplit(url).hostname or "", False
 
 
 async def _names(audit: Audit) -> Finding:

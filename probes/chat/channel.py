@@ -23,9 +23,9 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from probes.channel import Said
 from probes.chat.browser import Browser, first_line
-from probes.chat.chat_log import ChatLog
 from probes.chat.evidence import Recording
 from probes.chat.page_clock import Offset, PageClocks
+from probes.chat.page_log import PageLog
 from probes.chat.redaction import redacted
 from probes.chat.safety import Guard, closed_roots
 from probes.chat.widget import load_widget
@@ -79,7 +79,7 @@ class ChatChannel:
         self._chat, self._folder, self._browser, self._clock, self._lang = chat, folder, browser, clock, lang
         self._open_s, self._echo_s = open_s, echo_s
         self._widget = load_widget(chat.widget, profiles)
-        self._log = ChatLog(self._widget, folder / "transcript.jsonl", settle_s)
+        self._log = PageLog(self._widget, folder / "transcript.jsonl", settle_s)
         self._guard = Guard(chat, blocked=self._blocked, told=self._dialog)
         self._recording = Recording(chat.record, folder, self._log.note)
         self._anchor: Anchor | None = None
@@ -341,7 +341,7 @@ class ChatChannel:
                 if main:
                     self._log.take_page(record | times, self._u(offset), start=self._seconds(origin, offset))
             elif main == (self._widget.frame is None):
-                self._log.take(record | times, self._u(offset), document=(id(frame), origin))
+                self._log.take_record(record | times, self._u(offset), document=(id(frame), origin))
 
     def _seconds(self, page_ms: float, offset: Offset) -> float:
         assert self._anchor is not None

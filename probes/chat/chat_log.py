@@ -1,22 +1,24 @@
-"""What a chat page showed, put in order: messages settled, notices recognised, our own echo found, all written down."""
+"""What a chat showed, put in order: messages settled, notices recognised, our own echo found, all written down.
+
+Pages (``page_log.py``) and interfaces (``api/desk.py``) both hand over messages; what they come to is decided here.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from probes.chat.redaction import redacted
-from probes.chat.widget import Notice, Widget
+from probes.chat.notices import Notice, Profile
 from probes.clock import Anchor
 from probes.session import Event, Method
 from scenarios.errors import FarEndFault, HarnessFault
 
-Document = tuple[int, float]  # frame, when it began
-Key = tuple[Document, int, int]  # document, item, which part of it
+Key = tuple[Hashable, int]  # item, which part of it
 MAX_FRAMES, MAX_TRANSCRIPT = 2_000_000, 20_000_000  # characters: of the transcript before frames are left out; in all
 JOINED_PART = 1_000_000  # of an item in which a hand-off and the human's words stand together
 COUNTER = re.compile(r"\d+([.,:]\d+)*\s*(s|ms|sec|秒|%|％)?")  # "0.4s": progress as long as it counts
@@ -28,9 +30,9 @@ class Change:
 
     t: float
     u: float
-    wire: float | None
-    wire_end: float | None
-    parts: list[dict[str, str]]
+    wire: float | None = None
+    wire_end: float | None = None
+    parts: list[dict[str, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -52,43 +54,38 @@ class Bubble:
     revision: int = 0
 
 
-def _same(text: str) -> str:
+def same(text: str) -> str:
+    """Returns what is left to compare: no spaces, no case."""
     return "".join(text.split()).casefold()
 
 
 class ChatLog:
-    """Turns the observer's records into events and a transcript. Times are session seconds."""
+    """Turns messages into events and a transcript. Times are session seconds."""
 
-    def __init__(self, widget: Widget, path: Path, settle_s: float) -> None:
+    def __init__(self, profile: Profile, path: Path, settle_s: float, method: Method) -> None:
+        """``method``: how the stamps of messages are made."""
         self.events: asyncio.Queue[Event | None] = asyncio.Queue()
         self.ready = asyncio.Event()  # the widget takes messages, or the session is over
         self.ended_cause = ""
         self.harness_failed = False
-        self._widget, self._path, self._settle_s = widget, path, settle_s
+        self._profile, self._path, self._settle_s, self._method = profile, path, settle_s, method
         self._size, self._full = 0, False  # of the transcript, characters; frames are no longer listed
         self._file: IO[str] | None = None
         self._bubbles: dict[Key, Bubble] = {}
         self._notices: dict[Key, tuple[str, int | None]] = {}
-        self._shown: dict[Key, tuple[str, str]] = {}  # all items so far: author, text
-        self._past: dict[Document, list[tuple[str, str]]] = {}  # what a later document may show once more
-        self._old: set[Key] = set()  # shown once more by a later document, or history from before we came
         self._numbers: dict[Key, int] = {}
         self._echo: tuple[str, asyncio.Future[float]] | None = None
         self._ours: set[Key] = set()
-        self._opened = False
-        self._paint: tuple[float, float, dict[str, Any]] | None = None
         self._joined = False
         self._asked = False
         self._idle = False
-        self._sockets = 0
-        self._cut: asyncio.TimerHandle | None = None
         self.greeted = asyncio.Event()  # a first message has settled, or the session is over
 
     def open(self, anchor: Anchor, **about: Any) -> None:
         """Starts the transcript."""
         self._file = self._path.open("w", encoding="utf-8")
         utc = anchor.utc.isoformat()
-        self.note("transcript", format=1, widget=self._widget.name, anchor_utc=utc, **about)
+        self.note("transcript", format=1, widget=self._profile.name, anchor_utc=utc, **about)
 
     def note(self, what: str, /, *, t: float | None = None, **data: Any) -> None:
         """Writes one line into the transcript that is no event."""
@@ -113,61 +110,13 @@ class ChatLog:
         self.note("event", t=t, kind=kind, method=method, u=round(u, 4), **data)
         self.events.put_nowait(Event(kind=kind, t=t, method=method, u=u, data=data))
 
-    def take_page(self, record: dict[str, Any], u: float, *, start: float) -> None:
-        """Takes one record about the page itself, times in session seconds; ``start`` is when it began to load."""
-        match record:
-            case {"k": "load", "t": float(t)}:
-                more = {key: record[key] for key in ("response", "dom") if record.get(key)}
-                self.emit("page_loaded", t, "dom", u, start=start, **more)
-            case {"k": "paint", "t": float(t), "size": int(size)}:
-                self._paint = (t, u, {"start": start, "size": size})
-
-    def paint(self) -> None:
-        """Hands on the largest paint (LCP), once: after our first input no larger one counts."""
-        if self._paint is not None:
-            t, u, data = self._paint
-            self._paint = None
-            self.emit("largest_paint", t, "dom", u, **data)
-
-    def take(self, record: dict[str, Any], u: float, *, document: Document) -> None:
-        """Takes one record of the observer, times in session seconds."""
-        t = float(record["t"])
-        match record:
-            case {"k": "ready"}:
-                self.emit("widget_ready", t, "dom", u)
-                self.ready.set()
-            case {"k": "click"} if not self._opened and self._widget.open:
-                self._opened = True
-                self.emit("opened", t, "dom", u)
-            case {"k": "typing", "on": bool(on)}:
-                self.emit("typing", t, "dom", u, on=on)
-            case {"k": "socket", "open": bool(is_open)}:
-                self._socket(record, t, u, is_open)
-            case {"k": "seen", "what": str(what), "texts": list(texts)}:
-                self._seen(what, [str(text) for text in texts], t, u)
-            case {"k": "frame", "out": bool(out), "size": int(size)}:
-                self.note("frame", t=t, out=out, size=size, via=record.get("via"))
-            case {"k": "item", "id": int(number), "author": str(author), "text": str(text)}:
-                wire = (record.get("wire"), record.get("wireEnd"))
-                parts = [{str(k): redacted(str(v)) for k, v in part.items()} for part in record.get("parts") or ()]
-                key = (document, number, 0)
-                again = key not in self._shown and self._again(document, author, text)
-                self._shown[key] = (author, _same(text))
-                if again or record.get("old") or key in self._old:
-                    self._old.add(key)
-                    self.note("again", t=t, author=author, text=text)
-                else:
-                    self._item(key, author, text, Change(t, u, *wire, parts))
-
     def expect_echo(self, text: str) -> asyncio.Future[float]:
         """Returns a future that is set to the moment when the page shows ``text`` as ours."""
-        self.paint()
         if self._echo is not None:
             raise HarnessFault("two messages were sent at the same time")
         future: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-        self._echo = (_same(text), future)
+        self._echo = (same(text), future)
         self._asked, self._idle = True, False
-        self._past = {document: [] for document in self._past}
         return future
 
     def forget_echo(self) -> None:
@@ -180,7 +129,6 @@ class ChatLog:
         """Ends the session once: hands on what has been shown, then ``ended``, then nothing more."""
         if self.ended_cause:
             return
-        self.paint()
         for key in list(self._bubbles):
             self._settle(key)
         self.emit("ended", t, method, u, by=by, cause=cause, **({"fault": "harness"} if harness else {}))
@@ -193,8 +141,6 @@ class ChatLog:
 
     def close(self) -> None:
         """Closes the transcript and lets ``events`` end."""
-        if self._cut is not None:
-            self._cut.cancel()
         for bubble in self._bubbles.values():
             if bubble.timer is not None:
                 bubble.timer.cancel()
@@ -203,54 +149,20 @@ class ChatLog:
             self._file.close()
             self._file = None
 
-    def navigated(self, t: float) -> None:
-        """The page has been replaced by another of its own: whatever it held open is gone."""
-        self._sockets = 0
-        self.ready.clear()
-        self.emit("navigated", t, "dom")
+    def take(self, item: Hashable, author: str, text: str, change: Change, *, whole: bool = False) -> None:
+        """Takes one message as far as it has come; a whole one does not wait for further changes."""
+        self._item((item, 0), author, text, change)
+        if whole:
+            self.finish(item)
 
-    def _again(self, document: Document, author: str, text: str) -> bool:
-        """Whether a new document shows what an earlier one showed, in the same order, before anything is said in it."""
-        if document not in self._past:
-            self._past[document] = [shown for key, shown in self._shown.items() if key[0] != document]
-        past = self._past[document]
-        known = (author, _same(text))
-        if known not in past:
-            return False
-        del past[: past.index(known) + 1]
-        return True
+    def finish(self, item: Hashable) -> None:
+        """Hands on a message that the far end says is whole."""
+        if (item, 0) in self._bubbles:
+            self._settle((item, 0))
 
-    def _socket(self, record: dict[str, Any], t: float, u: float, is_open: bool) -> None:
-        self.note("socket", t=t, open=is_open, code=record.get("code"))
-        self._sockets = max(0, self._sockets + (1 if is_open else -1))
-        if is_open and self._cut is not None:
-            self._cut.cancel()
-            self._cut = None
-            self.emit("reconnected", t, "wire", u)
-        if is_open or self._sockets or not self._widget.ends_with_socket:
-            return
-        clean = record.get("clean") is True
-
-        def over() -> None:
-            self.end(t, "far" if clean else "network", "the connection was closed", method="wire", u=u)
-
-        if clean and record.get("code") in (None, 1000, 1005):
-            over()
-        else:  # cut off, or told to come back: widgets try again
-            self._cut = asyncio.get_running_loop().call_later(self._widget.reconnect_s, over)
-
-    def _seen(self, what: str, texts: list[str], t: float, u: float) -> None:
-        match what:
-            case "choices":
-                self.emit("choices", t, "dom", u, texts=texts)
-            case "survey" if texts:
-                self.emit("notice", t, "dom", u, role="survey", text="\n".join(texts), position=None, by="system")
-            case "end" if texts:
-                self._over(t, u)
-
-    def _over(self, t: float, u: float) -> None:
-        cause = "the centre ended the chat" + (" because we had said nothing" if self._idle else "")
-        self.end(t, "far", cause, method="dom", u=u)
+    def take_notice(self, item: Hashable, notice: Notice, author: str, text: str, change: Change) -> None:
+        """Hands on what the far end itself says is a notice."""
+        self._notice((item, 0), notice, text, author, change)
 
     def _item(self, key: Key, author: str, text: str, change: Change) -> None:
         t = change.t
@@ -264,7 +176,7 @@ class ChatLog:
             self._ours.add(key)
             self.note("ours", t=t, text=text, unexpected=True)
             return
-        lines = [line for line in text.split("\n") if not self._widget.is_progress(line)]
+        lines = [line for line in text.split("\n") if not self._profile.is_progress(line)]
         text = "\n".join(lines)
         if not text and not change.parts:
             counting = self._bubbles.get(key)
@@ -272,49 +184,54 @@ class ChatLog:
                 counting.timer.cancel()  # what it counted was progress, too
                 del self._bubbles[key]
             return
-        found = {n: notice for n, line in enumerate(lines) if (notice := self._widget.notice(author, line))}
-        whole = self._widget.notice(author, text) if not found else None
+        found = {n: notice for n, line in enumerate(lines) if (notice := self._profile.notice(author, line))}
+        whole = self._profile.notice(author, text) if not found else None
         if whole is not None:
             found, lines = {0: whole}, [text]
         if not found:
             if key not in self._notices:
                 self._grow(key, author, text, change)
             return
-        shown = self._bubbles.pop(key, None)
-        if shown is not None and shown.timer is not None:
-            shown.timer.cancel()
         for n, notice in found.items():
-            self._notice((*key[:2], n), notice, text if len(found) == 1 else lines[n], author, change)
+            self._notice((key[0], n), notice, text if len(found) == 1 else lines[n], author, change)
         joined = max((n for n, notice in found.items() if notice.role == "joined"), default=None)
         rest = [line for n, line in enumerate(lines) if joined is not None and n > joined and n not in found]
         if rest:  # queue, hand-off and the human's first words in one bubble
-            self._grow((*key[:2], JOINED_PART), "agent", "\n".join(rest), change)
+            self._grow((key[0], JOINED_PART), "agent", "\n".join(rest), change)
 
     def _notice(self, key: Key, notice: Notice, text: str, author: str, change: Change) -> None:
         if self._notices.get(key) == (notice.role, notice.position):
             return
         self._notices[key] = (notice.role, notice.position)
+        shown = self._bubbles.pop((key[0], 0), None)  # it is no message any more
+        if shown is not None and shown.timer is not None:
+            shown.timer.cancel()
         self._joined = notice.role == "joined" or (self._joined and notice.role != "left")
         self._idle = self._idle or notice.role == "idle"
         if notice.role == "end":
             for other in list(self._bubbles):
                 self._settle(other)
         t, u = change.t, change.u
-        self.emit("notice", t, "dom", u, role=notice.role, text=text, position=notice.position, by=author)
+        self.emit("notice", t, self._method, u, role=notice.role, text=text, position=notice.position, by=author)
         if notice.role == "end":
-            self._over(t, u)
+            self.over(t, u)
+
+    def over(self, t: float, u: float) -> None:
+        """The far end has ended the chat."""
+        cause = "the centre ended the chat" + (" because we had said nothing" if self._idle else "")
+        self.end(t, "far", cause, method=self._method, u=u)
 
     def _is_echo(self, author: str, text: str) -> bool:
         if self._echo is None or author not in ("user", "unknown"):
             return False
-        wanted, found = self._echo[0], _same(text)
+        wanted, found = self._echo[0], same(text)
         return wanted == found or (author == "user" and wanted in found)
 
     def _grow(self, key: Key, author: str, text: str, change: Change) -> None:
         bubble = self._bubbles.get(key)
         t = change.t
         if bubble is None:
-            speaker = "agent" if author == "bot" and self._joined and self._widget.agent_after_joined else author
+            speaker = "agent" if author == "bot" and self._joined and self._profile.agent_after_joined else author
             number = self._numbers.setdefault(key, len(self._numbers) + 1)
             bubble = Bubble(speaker, "", t, t, change.u, change.wire, number=number, unasked=not self._asked)
             self._bubbles[key] = bubble
@@ -325,7 +242,7 @@ class ChatLog:
             if COUNTER.fullmatch(bubble.text):  # it only counted so far
                 bubble.first, bubble.wire = t, change.wire
             data = {"id": bubble.number, "speaker": bubble.speaker, "wire": bubble.wire}
-            self.emit("first_token", bubble.first, "dom", change.u, **data)
+            self.emit("first_token", bubble.first, self._method, change.u, **data)
         bubble.text, bubble.last, bubble.wire_end, bubble.parts = text, t, change.wire_end, change.parts
         if bubble.timer is not None:
             bubble.timer.cancel()
@@ -342,5 +259,5 @@ class ChatLog:
         data |= {"end": bubble.last, "wire": bubble.wire, "wire_end": bubble.wire_end, "revision": bubble.revision}
         data |= {"unasked": bubble.unasked, "parts": bubble.parts}
         bubble.revision += 1
-        self.emit("message", bubble.first, "dom", bubble.u, **data)
+        self.emit("message", bubble.first, self._method, bubble.u, **data)
         self.greeted.set()

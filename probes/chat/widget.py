@@ -8,37 +8,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from probes.chat.notices import PROGRESS, Author, Notice, NoticeRule, Pattern, recognise
 from scenarios.errors import TargetError
 from scenarios.model import Strict
 from scenarios.yaml_file import load
 
 SHIPPED = Path(__file__).with_name("widgets")
-
-Author = Literal["user", "bot", "agent", "system", "unknown"]
-NoticeRole = Literal["queue", "joined", "left", "callback", "closed", "end", "idle", "survey"]
-
-
-def _pattern(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from error
-    return value
-
-
-Pattern = Annotated[str, AfterValidator(_pattern)]
-
-
-# Words that only say that words are coming. A number that counts is told by its counting, not by its looks.
-PROGRESS = (
-    r"(loading|thinking|typing|is typing|loading content|please wait while .{0,30}loads?)\s*(…|\.{1,6})?",
-    r"(对方)?(正在输入|正在思考|思考中|加载中|正在加载)(中|内容)?\s*(…+|\.{1,6}|。{1,6})?",
-    r"[.…·•●\s]+",
-)
 
 
 class AuthorRule(Strict):
@@ -66,21 +45,6 @@ class Messages(Strict):
     card: str | None = Field(default=None, description="a card inside an item")
     ignore: tuple[Pattern, ...] = Field(default=PROGRESS, description="whole lines that are no words of the message")
     authors: tuple[AuthorRule, ...] = Field(min_length=1)
-
-
-class NoticeRule(Strict):
-    """A wording by which the centre says where we are. A group named ``position`` is our place in the queue."""
-
-    role: NoticeRole
-    pattern: Pattern
-    by: tuple[Author, ...] = ("system", "bot", "unknown")
-
-
-class Notice(Strict):
-    """A notice that was recognised."""
-
-    role: NoticeRole
-    position: int | None = None
 
 
 class Widget(Strict):
@@ -111,14 +75,7 @@ class Widget(Strict):
 
     def notice(self, author: str, text: str) -> Notice | None:
         """Returns the notice that ``text`` is, if any; rules are tried in order."""
-        for rule in self.notices:
-            if author not in rule.by:
-                continue
-            found = re.search(rule.pattern, text, re.IGNORECASE)
-            if found:
-                position = found.groupdict().get("position")
-                return Notice(role=rule.role, position=int(position) if position else None)
-        return None
+        return recognise(self.notices, author, text)
 
     def is_progress(self, line: str) -> bool:
         """Tells whether a line of a message is no words of it."""
