@@ -12,13 +12,14 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
+from probes.acknowledgement import is_acknowledgement
 from probes.channel import Channel, Said
 from probes.clock import Anchor, Clock
 from probes.ending import Stop, Told, asked_all, gone_at_once, left_waiting, not_connected, outcome_of
 from probes.instants import find
 from probes.judging import Turn, facts_of_keys
 from probes.remarks import Remark
-from probes.replies import Replies, is_acknowledgement
+from probes.replies import Replies
 from probes.session import Event, Instants, Method, Outcome
 from probes.target import ReachStep
 from scenarios.errors import FarEndFault, HarnessFault

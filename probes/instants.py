@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from probes.acknowledgement import is_acknowledgement
 from probes.session import Event, Instant, Instants
 
 # A recording, a tone or a notice that says "you are in the queue now" once a human has been asked for.
@@ -36,7 +37,8 @@ def find(timeline: Sequence[Event]) -> Instants:
         return found
     found.first_word, found.answer = _answer(timeline, request.t)
     found.queue = _queue(timeline, request.t, found.answer)
-    if found.answer is not None and found.queue is not None and found.queue.method == "harness":
+    unsigned = found.queue is not None and found.queue.method == "harness"
+    if unsigned and found.answer is not None and found.answer.method not in CHAT:
         # Unknown speech and nothing that said "queue" before it: as likely a recording that nobody has listed.
         found.answer = found.answer.model_copy(update={"confidence": 0.5})
     return found
@@ -44,11 +46,10 @@ def find(timeline: Sequence[Event]) -> Instants:
 
 def _first(events: Iterable[Event]) -> Instant | None:
     event = min(events, key=lambda event: event.t, default=None)
-    return None if event is None else _instant(event)
-
-
-def _instant(event: Event, confidence: float = 1.0) -> Instant:
-    return Instant(t=event.t, method=event.method, u=event.u, confidence=confidence)
+    if event is None:
+        return None
+    sure = event.data.get("confidence") if event.method in CHAT else None
+    return Instant(t=event.t, method=event.method, u=event.u, confidence=1.0 if sure is None else float(sure))
 
 
 def is_announcement(speech: Event, timeline: Sequence[Event]) -> bool:
@@ -96,13 +97,14 @@ def _queue(timeline: Sequence[Event], request: float, answer: Instant | None) ->
 def _answer(timeline: Sequence[Event], request: float) -> tuple[Instant | None, Instant | None]:
     """Returns (first word, answer)."""
     joined = _first(e for e in timeline if e.kind == "notice" and e.data.get("role") == "joined" and e.t >= request)
-    spoken = _first(e for e in timeline if e.t >= request - EARLY and _is_live(e, timeline))
+    live = [e for e in timeline if e.t >= request - EARLY and _is_live(e, timeline)]
+    words = [e for e in live if e.kind == "speech" or not is_acknowledgement(e.data.get("text"))]
     if joined is not None:
-        word = spoken if spoken is not None and spoken.t >= joined.t - EARLY else None
-        return word, joined
+        return _first(e for e in words if e.t >= joined.t - EARLY), joined
+    spoken = _first(live)
     if spoken is None:
         return None, None
-    return spoken, _connection(timeline, spoken, request)
+    return _first(words), _connection(timeline, spoken, request)
 
 
 def _is_live(event: Event, timeline: Sequence[Event]) -> bool:
@@ -112,7 +114,7 @@ def _is_live(event: Event, timeline: Sequence[Event]) -> bool:
             return float(event.data["person"]) >= 0.5
         covered = any(start - 0.3 <= event.t < end for start, end in _recordings(timeline))
         return not covered and not is_announcement(event, timeline)
-    return event.kind in ("message", "first_token") and event.method in CHAT and event.data.get("speaker") == "agent"
+    return event.kind == "message" and event.method in CHAT and event.data.get("speaker") == "agent"
 
 
 def _recordings(timeline: Sequence[Event]) -> list[tuple[float, float]]:

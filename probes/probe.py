@@ -11,13 +11,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from probes.acknowledgement import is_acknowledgement
 from probes.channel import Channel
 from probes.clock import Anchor, Clock
 from probes.conversation import Conversation, State
 from probes.ending import Told
 from probes.equipment import Equipment
 from probes.judging import judge
-from probes.session import AttemptKey, Evidence, Judgement, Outcome, Session
+from probes.session import CERTAIN, AttemptKey, Evidence, Judgement, Outcome, Session
 from probes.target import Target
 from scenarios.errors import FarEndFault, ShopperError
 from scenarios.model import Lang, Limits, Scenario
@@ -121,8 +122,28 @@ def _fill(session: Session, job: Assignment, told: Told) -> None:
     answers = job.target.facts.get(job.scenario.id, {})
     session.judgement = judge(job.scenario, job.lang, told.turns, told.heard, answers, by)
     session.review = told.review + _doubts(session, told)
+    if _is_anonymous(session):
+        session.certain = False
+        session.review.append("it is not certain who spoke after a human had been asked for")
     if session.outcome is Outcome.IVR_SERVED and session.judgement.resolution == "not_resolved":
         session.outcome, session.reason = Outcome.IVR_FAIL, "served without a human, but the errand was not done"
+
+
+def _is_anonymous(session: Session) -> bool:
+    """Whether a chat's outcome rests on somebody of whom it is not sure enough who he was."""
+    request, answer = session.instants.request, session.instants.answer
+    if session.attempt.channel != "chat" or request is None:
+        return False
+    if answer is not None:
+        return answer.confidence < CERTAIN
+    return any(
+        event.kind == "message"
+        and event.t >= request.t
+        and event.data.get("confidence", 1.0) < CERTAIN
+        and event.data["speaker"] == "unknown"
+        and not is_acknowledgement(event.data.get("text"))
+        for event in session.timeline
+    )
 
 
 def _doubts(session: Session, told: Told) -> list[str]:

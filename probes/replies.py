@@ -7,8 +7,6 @@ from probes.remarks import Remark, remark_in
 from probes.session import Event
 from scenarios.model import Lang, Scenario
 
-ACKNOWLEDGEMENTS = ("请稍等", "请稍候", "稍等", "one moment", "please wait", "hold on")  # not yet an answer
-ACKNOWLEDGEMENT_MAX = 16  # characters: a longer reply holds more than an acknowledgement
 REMARKING = ("agent", "bot", "unknown")  # a recording objects to nobody
 
 
@@ -48,12 +46,3 @@ class Replies:
                 turn.replies.append(reply)
                 break
         return remark
-
-
-def is_acknowledgement(text: str | None) -> bool:
-    """Says whether a message only asks for patience."""
-    return (
-        text is not None
-        and len(text) <= ACKNOWLEDGEMENT_MAX
-        and any(word in text.casefold() for word in ACKNOWLEDGEMENTS)
-    )

@@ -18,6 +18,7 @@ from scenarios.model import ChannelKind, Lang
 Method = Literal["wire", "callback", "tone", "voice", "prompt", "asr", "dom", "frame", "manual", "harness"]
 Speaker = Literal["shopper", "ivr", "bot", "agent", "system", "unknown"]
 Verdict = Literal["pass", "fail", "unknown", "na"]
+CERTAIN = 0.9  # from here on it is certain; a session between this and 1 - CERTAIN needs somebody to decide
 
 
 class Outcome(StrEnum):
@@ -61,8 +62,10 @@ class Event(Record):
     Kinds from chat: ``page_loaded``, ``largest_paint``, ``widget_ready``, ``opened``, ``first_token``, ``typing``,
     ``notice`` (data ``role``: queue|joined|left|callback|closed|end|idle|survey, ``text``, ``position``), ``choices``
     (quick replies: data ``texts``), ``reconnected``, ``navigated``, ``navigation_blocked`` (data ``host``), ``dialog``
-    (data ``type``, ``text``), ``garbled`` (an interface sent data ``size`` bytes that cannot be read). A chat's
-    ``message`` also has ``wire`` and ``wire_end``, ``unasked`` and ``parts``.
+    (data ``type``, ``text``), ``garbled`` (an interface sent data ``size`` bytes that cannot be read), ``handoff`` (a
+    human's first words after a bot or a queue: data ``evidence``: author, joined, queue, wording; ``confidence``). A
+    chat's ``message`` also has ``confidence`` and ``told_by`` (how sure it is who spoke, and by what: role, notice,
+    wording, order), ``wire`` and ``wire_end``, ``unasked`` and ``parts``.
     Kinds written by the conversation: ``said``, ``pressed``, ``request``, ``queue``, ``answer``, ``first_word``;
     and, each of which ends the session at once (data ``text``: the words that show it): ``objection`` (to being tested
     or called), ``wrong_party`` (somebody else's line; ``text`` is empty where a line with known recordings spoke and

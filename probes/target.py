@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from probes.chat.notices import NoticeRule, SpeakerRule
 from scenarios.model import Digits, Lang, Strict
 
 PromptRole = Literal[
@@ -127,6 +128,8 @@ class Chat(Strict):
     block_third_party: bool = Field(default=False, description="nothing but the chat's own host serves parts of it")
     parts_from: tuple[str, ...] = Field(default=(), description="... and these hosts")
     record: tuple[ChatRecord, ...] = Field(default=("trace",), description="besides transcript and screenshot")
+    speakers: tuple[SpeakerRule, ...] = Field(default=(), description="wordings that show who speaks, in order")
+    notices: tuple[NoticeRule, ...] = Field(default=(), description="wordings of this centre, before the profile's")
 
 
 class FactAnswer(Strict):

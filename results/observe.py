@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from probes.acknowledgement import is_acknowledgement
 from probes.session import Event, Instant, Outcome, Session
 from scoring.observations import COLUMNS, FORMAT, validate
 
@@ -59,7 +60,8 @@ def to_row(session: Session) -> dict[str, Any]:
         "talk_s": _between(at.answer, at.end),
         "first_response_s": _first_response(session) if session.attempt.channel == "chat" else NAN,
         "handoff_s": _between(at.request, at.answer or at.first_word) if session.attempt.channel == "chat" else NAN,
-        "reply_p50_s": median(replies) if (replies := reply_times(session.timeline)) else NAN,
+        "reply_p50_s": _median(reply_times(session.timeline)),
+        "substantive_p50_s": _median(reply_times(session.timeline, substantive=True)),
         "transfers": _transfers(session) if answered and at.answer else NAN,
         "resolution": session.judgement.resolution,
         "resolved_by": session.judgement.by,
@@ -106,13 +108,19 @@ def _said_end(said: Event) -> float:
     return float(said.data.get("end") or said.t)
 
 
-def _starts(timeline: Iterable[Event]) -> list[Event]:
-    """Where replies begin, by anyone but ourselves and the system: a message, or its first streamed token."""
-    ours = ("shopper", "system")
-    return sorted(
-        (e for e in timeline if e.kind in ("message", "first_token") and e.data.get("speaker") not in ours),
-        key=lambda event: event.t,
-    )
+def _median(values: list[float]) -> float:
+    return median(values) if values else NAN
+
+
+def _starts(timeline: Iterable[Event], *, substantive: bool = False) -> list[Event]:
+    """Where replies begin, by anyone but ourselves and the system: a message, or its first streamed token.
+
+    A ``substantive`` one does not only ask for patience; it is known when it is whole.
+    """
+    ours, kinds = ("shopper", "system"), ("message",) if substantive else ("message", "first_token")
+    found = (e for e in timeline if e.kind in kinds and e.data.get("speaker") not in ours)
+    said = (e for e in found if not (substantive and is_acknowledgement(e.data.get("text"))))
+    return sorted(said, key=lambda event: event.t)
 
 
 def _first_response(session: Session) -> float:
@@ -124,7 +132,7 @@ def _first_response(session: Session) -> float:
     return NAN if reply is None else _seconds(reply.t - end)
 
 
-def reply_times(timeline: list[Event]) -> list[float]:
+def reply_times(timeline: list[Event], *, substantive: bool = False) -> list[float]:
     """Returns, for each of our turns, seconds from the end of our words to the start of the reply.
 
     A turn without a reply before our next words gives none, and neither does a turn across which a human was asked
@@ -132,7 +140,7 @@ def reply_times(timeline: list[Event]) -> list[float]:
     """
     turns = sorted((event for event in timeline if event.kind == "said"), key=lambda event: event.t)
     marks = [event.t for event in timeline if event.kind in ("request", "queue", "answer")]
-    starts, times = _starts(timeline), []
+    starts, times = _starts(timeline, substantive=substantive), []
     for turn, until in zip(turns, [*(event.t for event in turns[1:]), math.inf], strict=False):
         end = _said_end(turn)
         reply = next((event.t for event in starts if end <= event.t < until), None)

@@ -39,6 +39,7 @@ _CHINESE: tuple[tuple[str, str], ...] = (
     (r"speech was heard that nobody has transcribed", "听到人声但未转写，需人工复核"),
     (r"the resolution is unknown", "是否解决不明"),
     (r"it is not certain that a human answered", "不能确定为人工接听"),
+    (r"it is not certain who spoke after a human had been asked for", "不能确定请求人工之后是谁在说话"),
     (r"it is not certain that a human answered \((\S+)\)", r"不能确定为人工接听（可能性\1）"),
     (
         r"a recording that nobody has transcribed ended the wait: its words may make it a call-back or a closing",

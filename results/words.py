@@ -79,6 +79,7 @@ EVENTS = {
     "widget_ready": _t("窗口就绪", "widget ready"),
     "opened": _t("打开窗口", "opened"),
     "first_token": _t("回复首字", "first token"),
+    "handoff": _t("转为人工", "hand-off"),
     "typing": _t("对方输入中", "typing"),
     "notice": _t("系统通知", "notice"),
     "message": _t("对方发言", "message"),

@@ -111,6 +111,11 @@ MEASURES: dict[str, Measure] = {
             "每个会话的回复间隔中位数", "each session's median time from our message to the reply",
         ),
         _measure(
+            "chat.substantive_reply", "wait", "在线实质性回复间隔", "Chat substantive reply time",
+            "每个会话至首个实质性回复的间隔中位数（仅“请稍等”不算）",
+            "each session's median time to a reply that does more than ask for patience",
+        ),
+        _measure(
             "chat.handoff_success", "rate", "转人工成功率", "Hand-off success",
             "限时L内人工加入 / 请求人工", "a human joined within L / asked for a human",
         ),

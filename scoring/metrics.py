@@ -313,6 +313,7 @@ def _times(channel: str, of: Sessions) -> dict[str, Times]:
         return setup | {
             "first_response": Times(of.valid, "first_response_s", strict=False),
             "reply": Times(of.valid, "reply_p50_s", strict=False),
+            "substantive_reply": Times(of.valid, "substantive_p50_s", strict=False),
             "handoff": Times(of.answered, "handoff_s"),
         }
     return setup | {

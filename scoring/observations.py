@@ -14,7 +14,7 @@ from scenarios.errors import RunError
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 2  # 1 had no column ``certain``: all were
+FORMAT = 2  # 1 had no columns ``certain`` (all were) and ``substantive_p50_s``
 
 OUTCOMES = (
     "ANSWERED", "LIMIT", "DROPPED", "CALLBACK", "IVR_SERVED", "IVR_FAIL",
@@ -68,6 +68,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("first_response_s", "float64", "chat: our first message to the first reply, by anyone but the system"),
     Column("handoff_s", "float64", "chat: t_request to the human's joining (or first message)"),
     Column("reply_p50_s", "float64", "median over turns of the time from our words to the start of the reply"),
+    Column("substantive_p50_s", "float64", "the same to the first reply that does more than ask for patience"),
     Column("transfers", "float64", "times we were put through to someone else"),
     Column("resolution", "str", "resolved | not_resolved | unknown"),
     Column("resolved_by", "str", "ivr | bot | agent | none"),
@@ -110,7 +111,7 @@ def validate(table: pd.DataFrame) -> pd.DataFrame:
 
     names = [column.name for column in COLUMNS]
     if "certain" not in table and "format" in table and (table["format"] == 1).all():
-        table = table.assign(certain=True)
+        table = table.assign(certain=True, substantive_p50_s=float("nan"))
     missing, extra = set(names) - set(table.columns), set(table.columns) - set(names)
     if missing or extra:
         raise RunError(

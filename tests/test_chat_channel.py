@@ -120,7 +120,7 @@ def test_stamps_are_within_50_ms_of_the_truth_at_p95(eight):
     assert len(errors) > 100
     # A frame passes three processes (centre, browser, page); a busy machine wakes each of them late.
     assert p95(map(abs, errors)) < 0.050 + 3 * machine, f"this machine itself is {1000 * machine:.0f} ms late"
-    assert min(errors) > -0.005, "nothing is shown before it is sent"
+    assert min(errors) > -(0.005 + machine), "nothing is shown before it is sent"
 
 
 def test_hand_off_notices_come_in_order_with_positions(eight):

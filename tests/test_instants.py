@@ -95,3 +95,22 @@ def test_in_a_chat_the_notice_connects_and_the_message_is_the_first_word() -> No
     assert found.answer is not None
     assert found.first_word is not None
     assert (found.queue.t, found.answer.t, found.first_word.t) == (6, 20, 23)
+
+
+def test_a_plea_for_patience_connects_but_is_no_first_word() -> None:
+    chat = [
+        e("request", 5, "dom"),
+        e("message", 9, "dom", speaker="agent", text="请稍等", confidence=1.0),
+        e("message", 14, "dom", speaker="agent", text="请问您的卡号后四位", confidence=0.9),
+    ]
+    found = find(chat)
+    assert found.answer is not None
+    assert found.first_word is not None
+    assert (found.answer.t, found.answer.confidence) == (9, 1.0)
+    assert (found.first_word.t, found.first_word.confidence) == (14, 0.9)
+
+
+def test_who_spoke_is_as_sure_as_the_page_makes_it_also_without_a_queue() -> None:
+    found = find([e("request", 5, "dom"), e("message", 9, "dom", speaker="agent", text="您好", confidence=0.85)])
+    assert found.answer is not None
+    assert found.answer.confidence == 0.85

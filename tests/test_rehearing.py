@@ -9,10 +9,10 @@ from harness.rehear import measure_run
 from probes.hearing.wav import RATE
 from probes.rehearing.evidence import concealed
 from probes.rehearing.learning import learn
-from probes.rehearing.persons import CERTAIN, weigh
+from probes.rehearing.persons import weigh
 from probes.rehearing.repeats import Heard, find_repeats
 from probes.rehearing.sessions import Library, rehear
-from probes.session import Event
+from probes.session import CERTAIN, Event
 from results.evidence import check
 from results.run_folder import RunFolder, RunInfo
 from scenarios.errors import InputError

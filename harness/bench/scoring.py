@@ -45,8 +45,8 @@ FATES = {  # outcome -> share of the calls, share of the chats, why
     "LOST": (0.01, 0.005, "the worker died"),
 }
 READ = ("setup_s", "wait_s", "wait_u_s", "wait_request_s", "wait_first_word_s", "in_queue_s", "queue_limit_s", "talk_s",
-        "first_response_s", "handoff_s", "reply_p50_s", "transfers", "facts_right", "facts_wrong", "facts_unknown",
-        "asked_human", "queued", "certain", "needs_review")  # fmt: skip
+        "first_response_s", "handoff_s", "reply_p50_s", "substantive_p50_s", "transfers", "facts_right", "facts_wrong",
+        "facts_unknown", "asked_human", "queued", "certain", "needs_review")  # fmt: skip
 
 
 def observations(n: int, seed: int = 1) -> pd.DataFrame:
@@ -107,6 +107,7 @@ def observations(n: int, seed: int = 1) -> pd.DataFrame:
         "first_response_s": only(~voice & reached, rng.gamma(2, 0.8, n)),
         "handoff_s": only(~voice & answered & ~unknown, queue + wait - request),
         "reply_p50_s": only(reached, rng.gamma(4, 0.5, n)),
+        "substantive_p50_s": only(reached, rng.gamma(5, 0.5, n)),
         "transfers": np.where(answered, (rng.random(n) < 0.08).astype(float), np.nan),
         "resolution": text(
             np.where(unknown, 2, rng.random(n) < 0.15).astype(int), "resolved", "not_resolved", "unknown"

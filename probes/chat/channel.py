@@ -79,7 +79,7 @@ class ChatChannel:
         self._chat, self._folder, self._browser, self._clock, self._lang = chat, folder, browser, clock, lang
         self._open_s, self._echo_s = open_s, echo_s
         self._widget = load_widget(chat.widget, profiles)
-        self._log = PageLog(self._widget, folder / "transcript.jsonl", settle_s)
+        self._log = PageLog(self._widget, chat, folder / "transcript.jsonl", settle_s)
         self._guard = Guard(chat, blocked=self._blocked, told=self._dialog)
         self._recording = Recording(chat.record, folder, self._log.note)
         self._anchor: Anchor | None = None

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from probes.chat.notices import Notice, Profile
+from probes.chat.notices import Notice, Profile, recognise
+from probes.chat.speakers import Attribution, Speakers
 from probes.clock import Anchor
 from probes.session import Event, Method
+from probes.target import Chat
 from scenarios.errors import FarEndFault, HarnessFault
 
 Key = tuple[Hashable, int]  # item, which part of it
@@ -39,7 +41,8 @@ class Change:
 class Bubble:
     """One message as far as it has been shown."""
 
-    speaker: str
+    author: str  # as it is marked
+    whose: Attribution  # fixed with its first word, unless later words say more
     text: str
     first: float
     last: float
@@ -62,13 +65,14 @@ def same(text: str) -> str:
 class ChatLog:
     """Turns messages into events and a transcript. Times are session seconds."""
 
-    def __init__(self, profile: Profile, path: Path, settle_s: float, method: Method) -> None:
+    def __init__(self, profile: Profile, chat: Chat, path: Path, settle_s: float, method: Method) -> None:
         """``method``: how the stamps of messages are made."""
         self.events: asyncio.Queue[Event | None] = asyncio.Queue()
         self.ready = asyncio.Event()  # the widget takes messages, or the session is over
         self.ended_cause = ""
         self.harness_failed = False
-        self._profile, self._path, self._settle_s, self._method = profile, path, settle_s, method
+        self._profile, self._chat, self._path, self._settle_s, self._method = profile, chat, path, settle_s, method
+        self._speakers = Speakers(alike=profile.agent_after_joined, rules=chat.speakers)
         self._size, self._full = 0, False  # of the transcript, characters; frames are no longer listed
         self._file: IO[str] | None = None
         self._bubbles: dict[Key, Bubble] = {}
@@ -76,7 +80,6 @@ class ChatLog:
         self._numbers: dict[Key, int] = {}
         self._echo: tuple[str, asyncio.Future[float]] | None = None
         self._ours: set[Key] = set()
-        self._joined = False
         self._asked = False
         self._idle = False
         self.greeted = asyncio.Event()  # a first message has settled, or the session is over
@@ -184,8 +187,8 @@ class ChatLog:
                 counting.timer.cancel()  # what it counted was progress, too
                 del self._bubbles[key]
             return
-        found = {n: notice for n, line in enumerate(lines) if (notice := self._profile.notice(author, line))}
-        whole = self._profile.notice(author, text) if not found else None
+        found = {n: notice for n, line in enumerate(lines) if (notice := self._recognised(author, line))}
+        whole = self._recognised(author, text) if not found else None
         if whole is not None:
             found, lines = {0: whole}, [text]
         if not found:
@@ -206,7 +209,7 @@ class ChatLog:
         shown = self._bubbles.pop((key[0], 0), None)  # it is no message any more
         if shown is not None and shown.timer is not None:
             shown.timer.cancel()
-        self._joined = notice.role == "joined" or (self._joined and notice.role != "left")
+        self._speakers.noticed(notice.role)
         self._idle = self._idle or notice.role == "idle"
         if notice.role == "end":
             for other in list(self._bubbles):
@@ -221,6 +224,10 @@ class ChatLog:
         cause = "the centre ended the chat" + (" because we had said nothing" if self._idle else "")
         self.end(t, "far", cause, method=self._method, u=u)
 
+    def _recognised(self, author: str, text: str) -> Notice | None:
+        """Returns the notice that words are: the target knows its centre better than the profile its widget."""
+        return recognise(self._chat.notices, author, text) or self._profile.notice(author, text)
+
     def _is_echo(self, author: str, text: str) -> bool:
         if self._echo is None or author not in ("user", "unknown"):
             return False
@@ -231,9 +238,9 @@ class ChatLog:
         bubble = self._bubbles.get(key)
         t = change.t
         if bubble is None:
-            speaker = "agent" if author == "bot" and self._joined and self._profile.agent_after_joined else author
             number = self._numbers.setdefault(key, len(self._numbers) + 1)
-            bubble = Bubble(speaker, "", t, t, change.u, change.wire, number=number, unasked=not self._asked)
+            whose, asked = self._speakers.of(author, text), self._asked
+            bubble = Bubble(author, whose, "", t, t, change.u, change.wire, number=number, unasked=not asked)
             self._bubbles[key] = bubble
         elif (text, change.parts) == (bubble.text, bubble.parts):
             return  # nothing but progress has changed
@@ -241,7 +248,7 @@ class ChatLog:
             bubble.begun = True
             if COUNTER.fullmatch(bubble.text):  # it only counted so far
                 bubble.first, bubble.wire = t, change.wire
-            data = {"id": bubble.number, "speaker": bubble.speaker, "wire": bubble.wire}
+            data = {"id": bubble.number, "speaker": bubble.whose.speaker, "wire": bubble.wire}
             self.emit("first_token", bubble.first, self._method, change.u, **data)
         bubble.text, bubble.last, bubble.wire_end, bubble.parts = text, t, change.wire_end, change.parts
         if bubble.timer is not None:
@@ -255,7 +262,15 @@ class ChatLog:
             return
         bubble.timer.cancel()
         bubble.timer = None
-        data: dict[str, Any] = {"id": bubble.number, "speaker": bubble.speaker, "text": bubble.text, "role": None}
+        read = self._speakers.of(bubble.author, bubble.text)
+        if read.by == "wording":
+            bubble.whose = read
+        whose, evidence = bubble.whose, self._speakers.told(bubble.whose)
+        if evidence:
+            sure = whose.confidence
+            self.emit("handoff", bubble.first, self._method, bubble.u, evidence=list(evidence), confidence=sure)
+        data: dict[str, Any] = {"id": bubble.number, "speaker": whose.speaker, "text": bubble.text, "role": None}
+        data |= {"confidence": whose.confidence, "told_by": whose.by}
         data |= {"end": bubble.last, "wire": bubble.wire, "wire_end": bubble.wire_end, "revision": bubble.revision}
         data |= {"unasked": bubble.unasked, "parts": bubble.parts}
         bubble.revision += 1

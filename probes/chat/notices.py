@@ -40,6 +40,13 @@ class NoticeRule(Strict):
     by: tuple[Author, ...] = ("system", "bot", "unknown")
 
 
+class SpeakerRule(Strict):
+    """A wording by which the centre shows who speaks, where its widget does not."""
+
+    who: Literal["bot", "agent", "system"]
+    pattern: Pattern
+
+
 class Notice(Strict):
     """A notice that was recognised."""
 

@@ -10,6 +10,7 @@ from probes.chat.chat_log import Change, ChatLog, same
 from probes.chat.redaction import redacted
 from probes.chat.widget import Widget
 from probes.session import Method
+from probes.target import Chat
 
 Document = tuple[int, float]  # frame, when it began
 Item = tuple[Document, int]  # one of its items
@@ -18,8 +19,8 @@ Item = tuple[Document, int]  # one of its items
 class PageLog(ChatLog):
     """The log of a chat on a page. Times are session seconds."""
 
-    def __init__(self, widget: Widget, path: Path, settle_s: float) -> None:
-        super().__init__(widget, path, settle_s, "dom")
+    def __init__(self, widget: Widget, chat: Chat, path: Path, settle_s: float) -> None:
+        super().__init__(widget, chat, path, settle_s, "dom")
         self._widget = widget
         self._shown: dict[Item, tuple[str, str]] = {}  # all items so far: author, text
         self._past: dict[Document, list[tuple[str, str]]] = {}  # what a later document may show once more

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from probes.instants import find
-from probes.rehearing.persons import CERTAIN, Weighed
+from probes.rehearing.persons import Weighed
 from probes.rehearing.record import NO_QUEUE_SIGN, UNCERTAIN_HUMAN
-from probes.session import Event, Instant, Instants, Outcome, Session
+from probes.session import CERTAIN, Event, Instant, Instants, Outcome, Session
 
 _KEPT = frozenset({Outcome.INVALID, Outcome.LOST, Outcome.BLOCKED, Outcome.MISSED, Outcome.NET_FAIL})
 _LAST_S = 10.0  # the words of a recording so close to the end decide what the end was

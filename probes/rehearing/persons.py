@@ -15,8 +15,6 @@ from dataclasses import dataclass
 
 from probes.session import Event
 
-CERTAIN = 0.9  # from here on a person answered; below 1 - CERTAIN nobody did; between them somebody must look
-
 OTHERS_WEIGHT, OTHERS_MOST = 0.6, 5  # each other call in which such a recording would have been heard again
 RINGBACK_ENDED = 1.5
 LINE_OPENED = 1.0

@@ -86,7 +86,7 @@ class ApiChannel:
         self._chat, self._folder, self._clock, self._lang = chat, folder, clock, lang
         self._connector = connector
         limits = self._interface.limits
-        self._log = ChatLog(self._interface, folder / "transcript.jsonl", limits.settle_s, "frame")
+        self._log = ChatLog(self._interface, chat, folder / "transcript.jsonl", limits.settle_s, "frame")
         self._web: Web | None = None
         self._desk: Desk | None = None
         self._transport: Transport | None = None
