@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes .venv and finds what the harness needs from the system. `make setup` calls it; running it again is cheap.
 #   sh harness/setup.sh        the environment and a browser
-#   sh harness/setup.sh test   also what the tests play against: SIPp, Kamailio, PostgreSQL, npm and sherpa-onnx
+#   sh harness/setup.sh test   also what the tests play against: SIPp, Kamailio, PostgreSQL, ffmpeg, npm and sherpa-onnx
 set -eu
 
 say() { printf '%s\n' "$*" >&2; }
@@ -78,6 +78,7 @@ test_peers() {
     command -v sipp >/dev/null || apt_install sip-tester || say "setup: SIPp is missing (package sip-tester)"
     carrier
     database
+    command -v ffmpeg >/dev/null || apt_install ffmpeg || say "setup: ffmpeg is missing (package ffmpeg)"
     command -v npm >/dev/null || apt_install npm || say "setup: npm is missing (package npm)"
     recogniser
 }

@@ -541,7 +541,7 @@ def test_a_target_may_want_no_trace(visit):
 
 def test_a_video_without_its_encoder_is_refused_in_one_sentence(visit, loop, monkeypatch, tmp_path):
     async def script(talk, anchor):
-        with pytest.raises(ToolMissing, match="no video can be recorded without Playwright's ffmpeg; run"):
+        with pytest.raises(ToolMissing, match="no video can be recorded without ffmpeg; install"):
             await talk.chat.open(anchor)
 
     monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
@@ -550,6 +550,17 @@ def test_a_video_without_its_encoder_is_refused_in_one_sentence(visit, loop, mon
         visit("plain", script, chat={"record": ["video"]}, opened=False, browser=bare)
     finally:
         loop.run(bare.close())
+
+
+def test_a_video_is_kept(visit, tmp_path):
+    async def script(talk):
+        await talk.ask()
+
+    visit("plain", script, chat={"record": ["video"]})
+    video = tmp_path / "s" / "video.webm"
+    assert video.read_bytes()[:4] == b"\x1aE\xdf\xa3"  # Matroska, of which WebM is one
+    assert video.stat().st_size > 1000
+    assert sorted(path.name for path in (tmp_path / "s").iterdir()) == ["screen.png", "transcript.jsonl", "video.webm"]
 
 
 @pytest.mark.parametrize(

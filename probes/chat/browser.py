@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from playwright.async_api import BrowserContext, Playwright, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
 from probes.address import is_loopback
+from probes.chat.encoder import PLACE, lend_ffmpeg
 from scenarios.errors import HarnessFault, ToolMissing
 from scenarios.model import Lang
 
@@ -77,6 +79,7 @@ class Browser:
         self._lock = asyncio.Lock()
         self._playwright: Playwright | None = None
         self._running: dict[bool, Chromium] = {}
+        self._lent: TemporaryDirectory[str] | None = None
 
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -133,11 +136,23 @@ class Browser:
                 with contextlib.suppress(PlaywrightError):
                     await self._playwright.stop()
                 self._playwright = None
+            if self._lent is not None:
+                self._lent.cleanup()
+
+    async def _start(self, path: Path | None) -> Playwright:
+        self._lent = lend_ffmpeg() if path is not None else None  # it would look for its own browser there, too
+        if self._lent is None:
+            return await async_playwright().start()
+        os.environ[PLACE] = self._lent.name  # the driver takes over our environment
+        try:
+            return await async_playwright().start()
+        finally:
+            del os.environ[PLACE]
 
     async def _launch(self, *, guarded: bool) -> Chromium:
         path = find_chromium()
         if self._playwright is None:
-            self._playwright = await async_playwright().start()
+            self._playwright = await self._start(path)
         try:
             return await self._playwright.chromium.launch(
                 executable_path=path,  # None: Playwright's own

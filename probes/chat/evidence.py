@@ -62,8 +62,8 @@ class Recording:
             self._page = await context.new_page()
         except PlaywrightError as error:
             if "ffmpeg" in str(error):
-                cure = "run .venv/bin/python -m playwright install ffmpeg, or take video out of the target's 'record'"
-                raise ToolMissing(f"no video can be recorded without Playwright's ffmpeg; {cure}") from error
+                cure = "install the package ffmpeg, or take video out of the target's 'record'"
+                raise ToolMissing(f"no video can be recorded without ffmpeg; {cure}") from error
             raise
         return self._page
 
