@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from harness.score import source_of
 from probes.session import Session
 from results import report
 from results.observe import table
@@ -54,6 +55,7 @@ def conclude(folder: RunFolder, sessions: Sequence[Session], lang: Lang, today: 
     metrics = compute(observations)
     folder.write_metrics(metrics)
     card = score(metrics, load_scheme(SCHEME), today=today or datetime.now(UTC).date())
+    card = card.model_copy(update={"run": source_of(folder, len(observations))})
     folder.write_scorecard(card)
     page = report.write(folder, lang)
     shortfalls = _shortfalls(sessions, folder.info().planned)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -12,7 +13,7 @@ from scenarios.errors import InputError, InputsError
 from scoring.inputs import Entered, load_inputs
 from scoring.metrics import SERVICE_LEVEL_S, Definitions, Metrics, compute
 from scoring.scheme import Scheme, load_scheme
-from scoring.scorecard import Scorecard
+from scoring.scorecard import ProbeRun, Scorecard
 from scoring.scorer import score
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def score_files(
     if run is None and inputs is None:
         raise InputError("there is nothing to score", cure="give --run RUN_DIR, --inputs FILE, or both")
     entered = load_inputs(inputs, scheme) if inputs is not None else None
-    table = RunFolder.open(run).read_observations() if run is not None else None
+    folder = None if run is None else RunFolder.open(run)
+    table = None if folder is None else folder.read_observations()
     definitions = _definitions(entered)
     metrics = None if table is None else compute(table, definitions)
     contacts = None if table is None else weekly(table)
@@ -54,7 +56,28 @@ def score_files(
         card = score(metrics, scheme, entered, today, contacts)
     except InputsError as error:  # a reading that does not fit the scheme
         raise InputsError(error.message, file=inputs, cure=error.cure) from error
+    if folder is not None and table is not None:
+        card = card.model_copy(update={"run": source_of(folder, len(table))})
     return Scored(card, scheme, table, metrics, entered, definitions)
+
+
+def source_of(folder: RunFolder, sessions: int) -> ProbeRun:
+    """Returns what says which run was scored, from its files as they are now.
+
+    Raises:
+        RunError: they cannot be read.
+    """
+    info = folder.info() if folder.run_json.exists() else None
+    rows = folder.observations.read_bytes()
+    passes = folder.hearings().passes
+    return ProbeRun(
+        id=folder.id,
+        sessions=sessions,
+        observations_sha256=hashlib.sha256(rows).hexdigest(),
+        plan_sha256=(info.plan_sha256 or None) if info else None,
+        target_sha256=(info.target_sha256 or None) if info else None,
+        hearing=passes[-1].name if passes else None,
+    )
 
 
 def _definitions(entered: Entered | None) -> Definitions:

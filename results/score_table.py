@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from rich import box
@@ -75,11 +75,24 @@ def render(console: Console, card: Scorecard, lang: Lang) -> None:
     console.print(RichText(card.decision_rule.in_(lang), style="dim"))
     for key, value in card.readings.items():
         console.print(RichText(f"readings: {key} = {value}", style="magenta"))
+    for source in _sources(card, lang):
+        console.print(RichText(source, style="dim"), soft_wrap=True)
     for statement in card.statements:
         console.print(RichText(f"{statement.text.in_(lang)} ({statement.key})", style="magenta"))
     for warning in card.warnings:
         about = f" [{' '.join(warning.indicators)}]" if 0 < len(warning.indicators) <= FEW else ""
         console.print(RichText(f"{warning.code}{about} {warning.text.in_(lang)}", style="yellow"), soft_wrap=True)
+
+
+def _sources(card: Scorecard, lang: Lang) -> Iterator[str]:
+    """What the figures come from, so that anybody can tell whether it is what they hold."""
+    if card.run is not None:
+        run = Text(zh="模拟测试", en="run").in_(lang)
+        plan = f", plan sha256 {card.run.plan_sha256}" if card.run.plan_sha256 else ""
+        rows = f"observations.csv sha256 {card.run.observations_sha256}"
+        yield f"{run} {card.run.id} (n={card.run.sessions}): {rows}{plan}"
+    if card.inputs is not None:
+        yield f"{Text(zh='输入文件', en='inputs').in_(lang)} {card.inputs}: sha256 {card.inputs_sha256}"
 
 
 def _requirements(console: Console, card: Scorecard, lang: Lang) -> None:

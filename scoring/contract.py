@@ -26,6 +26,7 @@ def as_contract(card: Scorecard) -> dict[str, Any]:
         "date": card.today.isoformat(),
         "in_force": card.valid_from <= card.today and (card.valid_to is None or card.today <= card.valid_to),
         "inputs": {"file": card.inputs, "sha256": card.inputs_sha256},
+        "run": None if card.run is None else card.run.model_dump(),
         "readings": card.readings,
         "statements": [{"key": one.key, "text": one.text.zh, "en": one.text.en} for one in card.statements],
         "basis": _text(card.basis),

@@ -392,6 +392,7 @@ def load_scheme(id_: str, folder: Path = FOLDER) -> Scheme:
     """
     if id_.endswith(".yaml"):
         return load(Path(id_), Scheme, SchemeError)
+    id_ = next((known for known in schemes(folder) if known.casefold() == id_.casefold()), id_)
     if id_ not in schemes(folder):
         raise SchemeError(f"there is no scheme {id_}", cure=f"one of: {', '.join(schemes(folder))}")
     return _shipped(id_) if folder == FOLDER else load(folder / f"{id_}.yaml", Scheme, SchemeError)

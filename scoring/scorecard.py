@@ -293,6 +293,20 @@ class Statement(Frozen):
     text: Text
 
 
+class ProbeRun(Frozen):
+    """The run that the probes' figures come from: what was planned, which rows were scored, and how calls were heard.
+
+    ``observations_sha256`` is of observations.csv as it was scored; each row names the session that holds its evidence.
+    """
+
+    id: str
+    sessions: int
+    observations_sha256: str
+    plan_sha256: str | None = None
+    target_sha256: str | None = None
+    hearing: str | None = None
+
+
 class Scorecard(Frozen):
     """All of it. ``readings`` are the switches that are not at their defaults.
 
@@ -312,6 +326,7 @@ class Scorecard(Frozen):
     organisation: str | None = None
     inputs: str | None = None
     inputs_sha256: str | None = None
+    run: ProbeRun | None = None
     readings: dict[str, str] = Field(default_factory=dict)
     lines: tuple[Line, ...]
     composite: Composite

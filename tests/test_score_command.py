@@ -1,5 +1,6 @@
 """The commands: scored, explained, refused."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -50,6 +51,23 @@ def test_json_of_inputs_and_run_together(inputs, run):
     assert composite["literal"] is None
     assert composite["low"] == pytest.approx(15 + 6.4 + 8.2 + 1.5)
     assert composite["literal_max"] == 163
+
+
+def test_a_scorecard_says_which_run_and_which_file_it_was_made_of(inputs, run, tmp_path):
+    rows = hashlib.sha256((run / "observations.csv").read_bytes()).hexdigest()
+    asked = ("score", "--scheme", "cmm-525-0005", "--inputs", inputs, "--run", run)
+    document = shopper(*asked, "--format", "json").document
+    assert document["scheme"] == "CMM-525-0005"
+    assert document["inputs"]["sha256"] == hashlib.sha256(inputs.read_bytes()).hexdigest()
+    assert document["run"] == {
+        "id": "r1", "sessions": len(a_run()), "observations_sha256": rows, "plan_sha256": None, "target_sha256": None,
+        "hearing": None,
+    }  # fmt: skip
+    assert f"r1 (n={len(a_run())}): observations.csv sha256 {rows}" in shopper(*asked).out
+    book = tmp_path / "card.xlsx"
+    assert shopper(*asked, "--format", "xlsx", "-o", book).code == 0
+    facts = {row[0].value: row[1].value for row in load_workbook(book)["说明"].iter_rows(max_col=2)}
+    assert (facts["模拟测试"], facts["拨测结果表 SHA-256"]) == (f"r1（{len(a_run())}次）", rows)
 
 
 def test_the_probe_is_the_record_when_the_readings_say_so(inputs, run, tmp_path):

@@ -45,6 +45,11 @@ def _facts(card: Scorecard, scheme: Scheme) -> Iterator[tuple[str, str]]:
     yield "输入文件", card.inputs or "无"
     if card.inputs_sha256:
         yield "输入文件 SHA-256", card.inputs_sha256
+    if card.run is not None:
+        yield "模拟测试", f"{card.run.id}（{card.run.sessions}次）"
+        yield "拨测结果表 SHA-256", card.run.observations_sha256
+        yield "拨测计划 SHA-256", card.run.plan_sha256 or "无"
+        yield "录音复听", card.run.hearing or "无"
 
 
 def _validity(card: Scorecard, scheme: Scheme) -> str:
