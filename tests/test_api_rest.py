@@ -167,6 +167,7 @@ def test_a_stream_is_taken_up_again_where_it_broke(tmp_path):
         (events(status=404, hold=0), "far", "no longer knows the conversation"),
         (events(b"data: " + b"x" * 30_000), "far", "an event is larger than 20000 bytes"),
         (events(b"data: x\n" * 30_000), "far", "an event is larger than 20000 bytes"),
+        (events(b"data:\n" * 30_000), "far", "an event is larger than 20000 bytes"),
     ],
 )
 def test_how_a_stream_goes_wrong(tmp_path, handler, by, words):
@@ -276,3 +277,24 @@ def test_nobody_listening_is_theirs_and_a_missing_value_ours(tmp_path):
         seen = talk(url, POLL, tmp_path, "问", after=0)
     [ended] = [*seen.of("ended")][:1]
     assert isinstance(seen.fault, HarnessFault) or ended.data.get("fault") == "harness"
+
+
+def test_lines_that_come_in_any_pieces_with_any_ends_are_the_same_events(tmp_path):
+    async def stream(request):
+        answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await answer.prepare(request)
+        for part in (
+            b'data: {"m": 1, "t": "a"}\r',
+            b"\n",
+            b'\ndata: {"m": 2,',
+            b' "t": "b"}\r\n\r',
+            b"\ndata: [DONE]\n\n",
+        ):
+            await answer.write(part)
+            await asyncio.sleep(0.05)
+        return answer
+
+    profile = {"rest": {"say": {"path": "say"}, "stream": {"path": "events"}}, "read": SSE_READ}
+    with serving(("GET", "/events", stream)) as url:
+        seen = talk(url, profile, tmp_path, seconds=5)
+    assert [text for _, text in seen.words] == ["a", "b"]

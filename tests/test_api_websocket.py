@@ -192,17 +192,19 @@ def test_every_way_to_go_wrong_ends_the_chat(tmp_path, script, by, words):
     assert seen.ended == (by, words)
 
 
-def test_what_cannot_be_read_is_told_and_the_chat_goes_on(tmp_path):
+def test_what_cannot_be_read_is_told_and_the_chat_goes_on(tmp_path, monkeypatch):
     async def script(ws, _):
-        for frame in ("{not json", "[" * 100_000, '{"type": "other"}', '"text"', "null"):
+        for frame in ("{not json", "[" * 100_000, "[" * 600 + "]" * 600, '{"type": "other"}', '"text"', "null"):
             await ws.send_str(frame)
         await ws.send_bytes(b"\xff\xfe")
         await ws.send_bytes(json.dumps({"type": "msg", "from": "bot", "text": "还在"}).encode())
         await ws.close()
 
+    monkeypatch.setenv("BANK_KEY", "s3cret-key")
+    profile = JSON | {"websocket": {"path": "chat", "headers": {"X-Key": "${env:BANK_KEY}"}}}
     with serving(socket(script)) as url:
-        seen = talk(url, JSON, tmp_path)
-    assert [event.data["size"] for event in seen.of("garbled")] == [9, 100_000, 2]
+        seen = talk(url, profile, tmp_path)
+    assert [event.data["size"] for event in seen.of("garbled")] == [9, 100_000, 1200, 2]
     assert seen.words == [("bot", "还在")]
     assert len(seen.rows("unread")) == 3
 
@@ -258,6 +260,45 @@ def test_secrets_stay_out_of_the_evidence(tmp_path, monkeypatch):
     assert got == ["Bearer s3cret-key", '{"login": "s3cret-key"}']
     assert seen.words == [("bot", "your key is ***")]
     assert "s3cret" not in seen.transcript
+
+
+def test_a_secret_is_found_as_addresses_write_it_and_beside_a_shorter_one_and_takes_no_words_with_it(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("BANK_KEY", "ab/cd+ef==")
+    monkeypatch.setenv("BANK_USER", "ab/cd+")
+
+    async def number(_):
+        return web.json_response({"id": 7})
+
+    async def script(ws, _):
+        await ws.send_json({"type": "msg", "from": "bot", "text": "7 days, ab/cd+ef=="})
+        await ws.close()
+
+    before = {"path": "bot/${env:BANK_KEY}/${env:BANK_USER}", "save_secret": {"visitor": "id"}}
+    profile = JSON | {"websocket": {"path": "chat", "before": [before]}}
+    with serving(socket(script), ("POST", "/bot/{key}/{user}", number)) as url:
+        seen = talk(url + "?token=Zf83kd02", profile, tmp_path)
+    assert seen.words == [("bot", "7 days, ***")]
+    assert [row["path"] for row in seen.rows("http")][:1] == ["/bot/***/***"]
+    assert not [secret for secret in ("ef==", "cd%2B", "Zf83kd02") if secret in seen.transcript]
+
+
+def test_no_words_of_the_far_end_are_our_fault_or_hold_us_up(tmp_path):
+    async def script(ws, _):
+        for text in ("9" * 900_000, "前面还有三位", "前面还有" + "9" * 480 + "位", "前面还有 3 位"):
+            await ws.send_json({"type": "msg", "from": "system", "text": text})
+        await ws.close()
+
+    notices = [
+        {"role": "queue", "by": ["system"], "pattern": r"(?P<position>\d+) people ahead"},
+        {"role": "queue", "by": ["system"], "pattern": r"前面还有\s*(?P<position>\S+)\s*位"},
+    ]
+    with serving(socket(script)) as url:
+        seen = talk(url, JSON | {"notices": notices}, tmp_path, seconds=15)
+    assert [event.data["position"] for event in seen.of("notice")] == [None, None, 3]
+    assert [len(text) for _, text in seen.words] == [8000]
+    assert seen.ended == ("far", "the connection was closed")
 
 
 def test_a_redirect_elsewhere_is_not_followed(tmp_path):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 import zipfile
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ import pytest
 from probes.chat import evidence
 from probes.chat.browser import Browser
 from probes.chat.channel import ChatChannel
-from probes.chat.redaction import redacted
+from probes.chat.redaction import Redactor, redacted
 from probes.clock import Clock
 from probes.target import Chat
 from scenarios.errors import FarEndFault, HarnessFault, ToolMissing
@@ -574,7 +575,32 @@ def test_a_video_is_kept(visit, tmp_path):
         ("Authorization: Bearer abc.def.ghi", "Authorization: Bearer [redacted]"),
         ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.sig here", "[redacted] here"),
         ("您的验证码是 123456，有效期 5 分钟", "您的验证码是 123456，有效期 5 分钟"),
+        (r'{"visitorToken":"ab\/cd\/ef==","n":1}', '{"visitorToken":"[redacted]","n":1}'),
+        (r'"{\"userPwd\":\"ab\\\"cd\",\"n\":1}"', r'"{\"userPwd\":\"[redacted]\",\"n\":1}"'),
+        ('{"password": 12345678}', '{"password": "[redacted]"}'),
     ],
 )
 def test_secrets_are_told_by_their_names(text, clean):
     assert redacted(text) == clean
+
+
+def test_what_was_written_with_backslashes_is_found_without_them():
+    redactor = Redactor()
+    redactor.text(r'{"token":"ab\/cd\/ef=="}')
+    assert redactor.value({"text": "sent ab/cd/ef==", "pwd": 12345678}) == {
+        "text": "sent [redacted]", "pwd": "[redacted]",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text", ["a_" * 250, "a-" * 100_000, "\\" * 100_000, "name=token " * 10_000, "-eyJ" * 50_000, '"token":"' * 10_000]
+)
+def test_no_text_of_a_page_holds_us_up(text):
+    begun = time.monotonic()
+    redacted(text)
+    assert time.monotonic() - begun < 5
+
+
+def test_more_secrets_than_can_be_looked_for_are_not_cleaned():
+    with pytest.raises(ValueError, match="more than 5000 secrets"):
+        redacted(" ".join(f"token=secret{n}" for n in range(6000)))

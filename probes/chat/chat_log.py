@@ -22,6 +22,7 @@ from scenarios.errors import FarEndFault, HarnessFault
 
 Key = tuple[Hashable, int]  # item, which part of it
 MAX_FRAMES, MAX_TRANSCRIPT = 2_000_000, 20_000_000  # characters: of the transcript before frames are left out; in all
+MAX_TEXT = 8000  # characters of one message, as in observer.js
 JOINED_PART = 1_000_000  # of an item in which a hand-off and the human's words stand together
 COUNTER = re.compile(r"\d+([.,:]\d+)*\s*(s|ms|sec|秒|%|％)?")  # "0.4s": progress as long as it counts
 
@@ -154,7 +155,7 @@ class ChatLog:
 
     def take(self, item: Hashable, author: str, text: str, change: Change, *, whole: bool = False) -> None:
         """Takes one message as far as it has come; a whole one does not wait for further changes."""
-        self._item((item, 0), author, text, change)
+        self._item((item, 0), author, text[:MAX_TEXT], change)
         if whole:
             self.finish(item)
 

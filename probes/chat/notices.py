@@ -10,6 +10,8 @@ from pydantic import AfterValidator
 
 from scenarios.model import Strict
 
+LONGEST = 500  # characters of a notice, and of what tells a speaker: a pattern is not tried on more
+
 Author = Literal["user", "bot", "agent", "system", "unknown"]
 NoticeRole = Literal["queue", "joined", "left", "callback", "closed", "end", "idle", "survey"]
 
@@ -59,10 +61,10 @@ def recognise(rules: Iterable[NoticeRule], author: str, text: str) -> Notice | N
     for rule in rules:
         if author not in rule.by:
             continue
-        found = re.search(rule.pattern, text, re.IGNORECASE)
+        found = re.search(rule.pattern, text[:LONGEST], re.IGNORECASE)
         if found:
-            position = found.groupdict().get("position")
-            return Notice(role=rule.role, position=int(position) if position else None)
+            position = found.groupdict().get("position") or ""
+            return Notice(role=rule.role, position=int(position) if re.fullmatch(r"\d{1,9}", position) else None)
     return None
 
 

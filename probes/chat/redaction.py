@@ -5,6 +5,7 @@ What stood under such a name once is a secret wherever else it stands.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from typing import Any
@@ -12,20 +13,26 @@ from urllib.parse import quote, unquote
 
 STARS = "[redacted]"
 MIN_LENGTH = 6  # a shorter value is taken out where it stands, but not looked for elsewhere
+MOST = 5000  # secrets of one session: with more, cleaning would take for ever
+# Pages write what these read: no repetition may have two ways to match, and none may run to the end of a long text.
 NAMES = (
-    r"(?:proxy-)?authorization|(?:set-)?cookie|x-api-key|(?:\w+[-_])*(?:api[-_]?key|token|secret|signature|credentials?)|"
-    r"(?:access|refresh|id|auth|csrf|xsrf|bearer|session)token|passw(?:or)?d|passphrase|pwd|sig|jwt|"
-    r"(?:\w+[-_])?sess(?:ion)?[-_]?id|j?sessionid|sid"
+    r"(?:[^\W_]*[-_])*[^\W_]*(?:authorization|cookie|api[-_]?key|token|secret|signature|credentials?|"
+    r"sess(?:ion)?[-_]?id|passw(?:or)?d|passphrase|pwd)|sig|jwt|sid"
 )
 _NAME = re.compile(NAMES, re.IGNORECASE)
 _QUERY = re.compile(rf"(?<![\w-])({NAMES})=([^&\s\"'<>;#\\]+)", re.IGNORECASE)
-_JSON = re.compile(rf"(\\*\")({NAMES})(\\*\"\s*:\s*\\*\")([^\"\\]+)", re.IGNORECASE)
+_JSON = re.compile(
+    rf"(?<!\\)(?P<quote>\\{{0,8}}\")(?P<name>{NAMES})(?P=quote)(?P<colon>\s*:\s*)"
+    r"(?:(?P=quote)(?P<text>.{1,4000}?)(?<!\\)(?P=quote)|(?P<number>\d[\d.]*))",
+    re.IGNORECASE,
+)
 _FIELD = re.compile(
-    rf"(\bname=\\*[\"']?(?:{NAMES})\\*[\"']?(?=[\s\"'/])[^<>]*?\s(?:value|content)=\\*[\"']?)([^\s\"'<>\\]+)",
+    rf"(\bname=\\{{0,8}}[\"']?(?:{NAMES})\\{{0,8}}[\"']?(?=[\s\"'/])[^<>]{{0,500}}?\s(?:value|content)=\\{{0,8}}[\"']?)"
+    r"([^\s\"'<>\\]+)",
     re.IGNORECASE,
 )
 _BEARER = re.compile(r"\b(Bearer|Basic)\s+([\w.~+/=-]{6,})", re.IGNORECASE)
-_WEB_TOKEN = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*")
+_WEB_TOKEN = re.compile(r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*")
 
 
 def redacted(text: str) -> str:
@@ -42,7 +49,7 @@ class Redactor:
     def text(self, text: str) -> str:
         """Returns any text without its secrets."""
         text = _QUERY.sub(lambda m: f"{m[1]}={self._met(m[2])}", text)
-        text = _JSON.sub(lambda m: m[1] + m[2] + m[3] + self._met(m[4]), text)
+        text = _JSON.sub(self._pair, text)
         text = _FIELD.sub(lambda m: m[1] + self._met(m[2]), text)
         text = _BEARER.sub(lambda m: f"{m[1]} {self._met(m[2])}", text)
         text = _WEB_TOKEN.sub(lambda m: self._met(m[0]), text)
@@ -53,7 +60,7 @@ class Redactor:
     def value(self, value: Any) -> Any:
         """Returns JSON data without its secrets."""
         if isinstance(value, str):
-            return self._inner(value)
+            return self.text(value)
         if isinstance(value, list):
             return [self.value(each) for each in value]
         if not isinstance(value, dict):
@@ -61,8 +68,10 @@ class Redactor:
         named = value.get("name")
         secret = isinstance(named, str) and _NAME.fullmatch(named)
         return {
-            key: self._inner_secret(each)
-            if isinstance(each, str) and (_NAME.fullmatch(key) or (secret and key == "value"))
+            key: self._inner_secret(str(each))
+            if isinstance(each, str | int | float)
+            and not isinstance(each, bool)
+            and (_NAME.fullmatch(key) or (secret and key == "value"))
             else [self._cookie(one) for one in each]
             if key == "cookies" and isinstance(each, list)
             else self.value(each)
@@ -79,8 +88,15 @@ class Redactor:
                 out.append(self.text(line))
         return "\n".join(out) + ("\n" if text.endswith("\n") else "")
 
-    def _inner(self, text: str) -> str:
-        return self.text(text)
+    def _pair(self, match: re.Match[str]) -> str:
+        quote, text = match["quote"], match["text"]
+        if text is None:
+            return f"{quote}{match['name']}{quote}{match['colon']}{quote}{self._met(match['number'])}{quote}"
+        for _ in range(quote.count("\\") + 1):  # JSON inside JSON is written with more and more backslashes
+            self._met(text)
+            with contextlib.suppress(ValueError):
+                text = str(json.loads(f'"{text}"'))
+        return f"{quote}{match['name']}{quote}{match['colon']}{quote}{self._met(text)}{quote}"
 
     def _inner_secret(self, text: str) -> str:
         for pair in text.split(";"):  # a cookie header holds several
@@ -100,4 +116,6 @@ class Redactor:
     def _met(self, secret: str) -> str:
         if len(secret) >= MIN_LENGTH and STARS not in secret:
             self.secrets |= {secret, unquote(secret), quote(secret, safe="")}
+            if len(self.secrets) > MOST:
+                raise ValueError(f"more than {MOST} secrets")
         return STARS

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from probes.chat.notices import Author, NoticeRole, SpeakerRule
+from probes.chat.notices import LONGEST, Author, NoticeRole, SpeakerRule
 
 ToldBy = Literal["role", "notice", "wording", "order"]
 
@@ -65,7 +65,8 @@ class Speakers:
         return Attribution("bot", 0.95, "notice") if author == "bot" else Attribution("bot", 0.8, "order")
 
     def _worded(self, text: str) -> Author | None:
-        return next((rule.who for rule in self._rules if re.search(rule.pattern, text, re.IGNORECASE)), None)
+        start = text[:LONGEST]
+        return next((rule.who for rule in self._rules if re.search(rule.pattern, start, re.IGNORECASE)), None)
 
     def told(self, one: Attribution) -> tuple[str, ...]:
         """Takes who spoke a whole message; returns what shows a hand-off, if these are a human's first words after one.

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from probes.chat.notices import PROGRESS, Author, Notice, NoticeRule, Pattern, recognise
+from probes.chat.notices import LONGEST, PROGRESS, Author, Notice, NoticeRule, Pattern, recognise
 from scenarios.errors import TargetError
 from scenarios.model import Strict
 from scenarios.yaml_file import load
@@ -79,7 +79,8 @@ class Widget(Strict):
 
     def is_progress(self, line: str) -> bool:
         """Tells whether a line of a message is no words of it."""
-        return any(re.fullmatch(pattern, line.strip(), re.IGNORECASE) for pattern in self.messages.ignore)
+        line = line.strip()
+        return len(line) <= LONGEST and any(re.fullmatch(p, line, re.IGNORECASE) for p in self.messages.ignore)
 
     def observer_config(self) -> dict[str, Any]:
         """Returns what the observer in the page needs to know."""

@@ -24,6 +24,7 @@ from probes.chat.api.socketio import SocketIoTransport
 from probes.chat.api.web import Web, fault
 from probes.chat.api.websocket import WebSocketTransport
 from probes.chat.chat_log import ChatLog
+from probes.chat.redaction import redacted
 from probes.clock import Anchor, Clock
 from probes.session import Event
 from probes.target import Chat
@@ -102,7 +103,7 @@ class ApiChannel:
             HarnessFault: our request, our credentials or our network are at fault.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._log.open(anchor, url=self._chat.url)
+        self._log.open(anchor, url=redacted(self._chat.url))
         addresses = self._interface.addresses(self._chat.url)
         limits = self._interface.limits
         self._web = web = Web(self._chat.url, addresses, limits, self._clock, self._connector, self._note)

@@ -17,7 +17,7 @@ from probes.chat.api.interface import DirectLine, Request
 from probes.chat.api.reading import document_of
 from probes.chat.api.web import Broken, Gone
 from probes.chat.api.websocket import closing, connect, frames
-from scenarios.errors import FarEndFault
+from scenarios.errors import FarEndFault, ProbeFault
 
 PAUSE_S = 1.0
 PING_S = 20.0
@@ -41,7 +41,7 @@ class DirectLineTransport:
             await self._web.ask(self._way.token)
         elif self._way.secret_env is not None:
             values["token"] = templates.secret(self._way.secret_env)
-            self._web.secrets.add(values["token"])
+            self._web.keep_secret(values["token"])
         self._user = str(templates.fill(self._way.user, values))
         began = self._request("POST", "/conversations", body={"user": {"id": self._user}})
         self._learn(self._document(await self._web.ask(began)))
@@ -105,7 +105,7 @@ class DirectLineTransport:
             if isinstance(document.get(theirs), str) and document[theirs]:
                 self._web.values[ours] = document[theirs]
                 if ours != "conversation":
-                    self._web.secrets.add(document[theirs])  # the stream's address holds the token
+                    self._web.keep_secret(document[theirs])  # the stream's address holds the token
         lasts = document.get("expires_in")
         if isinstance(lasts, int | float) and lasts > 0:
             self._expires_s = float(lasts)
@@ -116,7 +116,7 @@ class DirectLineTransport:
             await asyncio.sleep(max(LEAST_REFRESH_S, self._expires_s / 2))
             try:
                 self._learn(self._document(await self._web.ask(self._request("POST", "/tokens/refresh"))))
-            except FarEndFault as error:
+            except ProbeFault as error:
                 self._desk.log.note("fault", text=self._web.scrub(str(error)))
 
     async def _connect(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from probes.chat.api.interface import ItemKind, Read, Rule
 from probes.chat.api.paths import find, first
 from probes.chat.notices import Author, NoticeRole
 
+DEEPEST = 100  # levels of a document
 ACTIVITIES = Read(
     items="activities[*]",
     authors={"user": "user", "bot": "bot", "agent": "agent", "human": "agent", "system": "system"},
@@ -51,9 +52,19 @@ def document_of(data: str | bytes) -> Any:
         ValueError: it is none, or it is nested too deeply.
     """
     try:
-        return json.loads(data)
+        document = json.loads(data)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+    level = [document]
+    for _ in range(DEEPEST):
+        level = [each for inside in level for each in _inside(inside)]
+        if not level:
+            return document
+    raise ValueError("nested too deeply")
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def items_of(document: Any, read: Read) -> Iterator[Item]:

@@ -46,6 +46,7 @@ class RestTransport:
         """Sends the text; a reply in the answer is taken when it comes, however late."""
         sent: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(self._ask(self._way.say, sent))
+        self._replies.add(task)
         if self._way.poll is not None or self._way.stream is not None:
             await task
             return sent.result()
@@ -54,7 +55,6 @@ class RestTransport:
         if not sent.done():
             await task
             raise Broken("send lost: the request never went out")
-        self._replies.add(task)
         task.add_done_callback(self._replied)
         return sent.result()
 

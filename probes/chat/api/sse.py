@@ -40,20 +40,22 @@ async def lines(response: aiohttp.ClientResponse, most: int) -> AsyncIterator[st
     Raises:
         FarEndFault: a line is longer than ``most`` bytes.
     """
-    kept, after_return = b"", False
+    kept, size, after_return = list[bytes](), 0, False  # of the line that has not ended
     async for part in response.content.iter_any():
         if after_return and part.startswith(b"\n"):  # the second half of a CRLF that was cut in two
             part = part[1:]
-        after_return = part.endswith(b"\r") if part else after_return
-        pieces = (kept + part).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-        kept = pieces.pop()
-        for piece in pieces:
-            yield piece.decode("utf-8", "replace")
-        if len(kept) > most:
-            response.close()
-            raise FarEndFault(f"an event is larger than {most} bytes")
-    if kept:
-        yield kept.decode("utf-8", "replace")
+        after_return = part.endswith(b"\r")
+        for piece in part.replace(b"\r\n", b"\n").replace(b"\r", b"\n").splitlines(keepends=True):
+            kept.append(piece.removesuffix(b"\n"))
+            size += len(piece)
+            if piece.endswith(b"\n"):
+                yield b"".join(kept).decode("utf-8", "replace")
+                kept, size = [], 0
+            elif size > most:
+                response.close()
+                raise FarEndFault(f"an event is larger than {most} bytes")
+    if size:
+        yield b"".join(kept).decode("utf-8", "replace")
 
 
 async def events(response: aiohttp.ClientResponse, most: int) -> AsyncIterator[Sent]:
@@ -80,7 +82,7 @@ async def events(response: aiohttp.ClientResponse, most: int) -> AsyncIterator[S
             data, name, retry, size = [], "", None, 0
         elif field == "data":
             data.append(value)
-            size += len(value)
+            size += len(value) + 1
             if size > most:
                 response.close()
                 raise FarEndFault(f"an event is larger than {most} bytes")

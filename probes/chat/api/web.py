@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, quote_plus, urljoin, urlsplit
 
 import aiohttp
 
@@ -98,7 +98,7 @@ class Web:
         """
         self.url, self.limits, self.clock = url, limits, clock
         self.values: dict[str, Any] = {}
-        self.secrets: set[str] = set()
+        self.secrets: tuple[str, ...] = ()  # as they may be written, the longest first
         self._origins = {origin(address) for address in addresses.values()}
         self._note = note
         trace = aiohttp.TraceConfig()
@@ -127,7 +127,14 @@ class Web:
         """
         found = templates.secrets_of(template)
         self.values |= found
-        self.secrets |= set(found.values())
+        for value in found.values():
+            self.keep_secret(value)
+
+    def keep_secret(self, value: str) -> None:
+        """Keeps a value out of the evidence from now on; one that is too short would take ordinary words with it."""
+        if len(value) >= templates.SHORTEST_SECRET:
+            ways = {*self.secrets, value, quote(value, safe=""), quote(value), quote_plus(value)}
+            self.secrets = tuple(sorted(ways, key=len, reverse=True))
 
     def scrub(self, value: Any) -> Any:
         """Returns ``value`` without any secret in it."""
@@ -200,7 +207,7 @@ class Web:
                 if value is not None:
                     self.values[name] = value
                     if hidden:
-                        self.secrets |= {str(value)} - {""}
+                        self.keep_secret(str(value))
 
     @asynccontextmanager
     async def begin(
