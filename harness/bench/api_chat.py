@@ -120,7 +120,7 @@ async def ask_barely(url: str, at_once: int) -> int:
     return right
 
 
-async def converse(folder: Path, at_once: int) -> int:
+async def converse(folder: Path, at_once: int, conversations: int = CONVERSATIONS) -> int:
     """Holds the conversations; returns how many had every answer right."""
     from probes.equipment import Equipment
     from probes.probe import Assignment, run
@@ -151,13 +151,14 @@ async def converse(folder: Path, at_once: int) -> int:
             right += good and said == [answer(text) for text in (*QUESTIONS, FAREWELL)]
 
     async with asyncio.TaskGroup() as group:
-        for number in range(CONVERSATIONS):
+        for number in range(conversations):
             group.create_task(one(number))
     await equipment.close()
     return right
 
 
-def _write_ours(folder: Path, url: str) -> None:
+def write_ours(folder: Path, url: str) -> None:
+    """Writes profile, script and target into ``folder``."""
     steps = [
         {"ask": {"id": f"q{n}", "say": {"zh": text, "en": text}, "facts": [f"f{n}"]}}
         for n, text in enumerate(QUESTIONS)
@@ -238,7 +239,7 @@ def _run(command: list[str], **more: Any) -> tuple[Cost, subprocess.CompletedPro
 def measure_ours(url: str, at_once: int) -> Cost:
     """Measures our program, all answers right."""
     with tempfile.TemporaryDirectory(prefix="bench-api-") as name:
-        _write_ours(Path(name), url)
+        write_ours(Path(name), url)
         cost, done = _run([sys.executable, "-m", "harness.bench.api_chat", "converse", name, str(at_once)])
     return _all_right(cost, done)
 
@@ -304,9 +305,7 @@ def table(delay_s: float, costs: dict[str, Cost]) -> Table:
 def main() -> None:
     """Measures and prints, or plays one of the sides."""
     parser = argparse.ArgumentParser(prog="python -m harness.bench.api_chat", description=__doc__)
-    parser.add_argument(
-        "what", nargs="*", default=[], help="left out: measure. Else a side to play, for the bench itself"
-    )
+    parser.add_argument("what", nargs="*", default=[], help="a side to play, for the bench itself")
     parser.add_argument("--delay-ms", type=float, nargs="+", default=[0, 50], help="of the server, for each answer")
     parser.add_argument("--rounds", type=int, default=3, help="at a delay of 0 (with a delay: one, it takes minutes)")
     asked = parser.parse_args()
