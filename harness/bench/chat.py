@@ -277,7 +277,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--pace", type=float, default=1.0, help="below 1 the centre hurries")
     asked = parser.parse_args()
-    rows, records = [], {"trace": ("trace",), "nothing": ()}
+    rows: list[tuple[str, dict[str, float]]] = []
+    records: dict[str, tuple[ChatRecord, ...]] = {"trace": ("trace",), "nothing": ()}
     for _ in range(asked.rounds):
         for sessions in asked.sessions:
             for name, record in records.items():
