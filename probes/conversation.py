@@ -16,7 +16,7 @@ from probes.acknowledgement import is_acknowledgement
 from probes.channel import Channel, Said
 from probes.clock import Anchor, Clock
 from probes.ending import Stop, Told, asked_all, gone_at_once, left_waiting, not_connected, outcome_of
-from probes.instants import find
+from probes.instants import find, may_change
 from probes.judging import Turn, facts_of_keys
 from probes.remarks import Remark
 from probes.replies import Replies
@@ -116,7 +116,8 @@ class Conversation:
     def _take(self, event: Event) -> None:
         before = self.instants
         self.timeline.append(event)
-        self.instants = find(self.timeline)
+        if may_change(event):
+            self.instants = find(self.timeline)
         for name in ("queue", "answer", "first_word"):
             now = getattr(self.instants, name)
             if now is not None and getattr(before, name) is None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from probes.channel import Channel
 from probes.clock import Clock
 from probes.session import AttemptKey
-from probes.speaking.speaker import Speaker, Voice
 from probes.target import Chat, Target
 from scenarios.model import Lang
 
@@ -30,7 +29,7 @@ CALLER_VARIANTS = ("f3", "f5", "m2", "m4")
 
 
 class Equipment:
-    """Makes channels. Imports of native code happen here, when the first call or chat needs them."""
+    """Makes channels. What only calls, only pages or only interfaces need is imported when the first one needs it."""
 
     def __init__(self, cache: Path) -> None:
         self.cache = cache
@@ -71,6 +70,7 @@ class Equipment:
         self, attempt: AttemptKey, target: Target, target_folder: Path, folder: Path, lang: Lang
     ) -> Channel:
         from probes.hearing.ear import Ear
+        from probes.speaking.speaker import Speaker, Voice
         from probes.voice.channel import VoiceChannel
         from probes.voice.pjsip.endpoint import Endpoint
         from probes.voice.trunk import trunk_of

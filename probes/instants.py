@@ -44,6 +44,13 @@ def find(timeline: Sequence[Event]) -> Instants:
     return found
 
 
+def may_change(event: Event) -> bool:
+    """Whether ``find`` may find something else with this event than without it; most of what a chat says it cannot."""
+    if event.method in CHAT and event.kind in ("message", "first_token"):
+        return event.data.get("speaker") == "agent"
+    return event.kind != "typing" and (event.method not in CHAT or event.kind != "said")
+
+
 def _first(events: Iterable[Event]) -> Instant | None:
     event = min(events, key=lambda event: event.t, default=None)
     if event is None:

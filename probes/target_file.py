@@ -1,4 +1,7 @@
-"""Reads a target file and checks what the model alone cannot: addresses, audio files, names used in paths."""
+"""Reads a target file and checks what the model alone cannot: addresses, audio files, names used in paths.
+
+Profiles and transcribers are imported where a target names one: a target without calls needs nothing that hears.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from probes.chat.api.interface import load_interface
-from probes.chat.widget import load_widget
-from probes.hearing.transcription.backends import transcriber_mistakes
 from probes.target import Target
 from probes.trunk_mistakes import Mistake, identity_mistake, trunk_mistakes
 from scenarios.errors import TargetError
@@ -70,11 +70,16 @@ def _mistakes(loaded: Loaded[Target]) -> Iterator[Mistake]:
             continue
         if ("chats", name, "widget") in loaded.values:
             yield ("chats", name, "api"), "a chat has a widget or an interface, not both", "leave one of the two out"
+        from probes.chat.api.interface import load_interface
+
         load_interface(chat.api, folder)
     yield from _prompt_mistakes(target, folder)
     if target.recordings is not None and not (folder / target.recordings).is_dir():
         yield ("recordings",), f"there is no folder '{target.recordings}'", "make it, or leave recordings out"
-    yield from transcriber_mistakes(target, folder)
+    if target.transcriber is not None:
+        from probes.hearing.transcription.backends import transcriber_mistakes
+
+        yield from transcriber_mistakes(target, folder)
 
 
 def _prompt_mistakes(target: Target, folder: Path) -> Iterator[Mistake]:
@@ -99,6 +104,8 @@ def _is_web(url: str) -> bool:
 
 def _widget_mistake(key: Path_, name: str, folder: Path) -> Iterator[Mistake]:
     """Yields a profile that is not there; a mistake within the profile is raised at its own place."""
+    from probes.chat.widget import load_widget
+
     try:
         load_widget(name, folder)
     except TargetError as problem:

@@ -7,7 +7,7 @@ first. A verdict from patterns is one of three: said, not said, and not to be ju
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -39,9 +39,14 @@ class Patterns(Strict):
 
     def first(self, text: str, lang: Lang) -> re.Match[str] | None:
         """Returns the first place at which one of the patterns is found."""
-        patterns = self.zh if lang == "zh" else self.en
-        found = (re.search(pattern, text, re.IGNORECASE | re.MULTILINE) for pattern in patterns)
+        patterns = _compiled(self.zh if lang == "zh" else self.en)
+        found = (pattern.search(text) for pattern in patterns)
         return min((match for match in found if match), key=lambda match: match.start(), default=None)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(pattern, re.IGNORECASE | re.MULTILINE) for pattern in patterns)
 
 
 class Phrase(Strict):

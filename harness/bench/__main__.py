@@ -1,10 +1,13 @@
 """``make bench``: what a run costs and how well it measures, from one run on this machine.
 
-Figures of a shared machine move; the load beside them says how much to trust them. Nothing here passes or fails.
+Figures of a shared machine move; the load beside them says how much to trust them. Nothing here passes or fails. Name
+parts to run only those; ``python -m harness.bench.chat`` (up to 40 sessions in a browser) and ``python -m
+harness.bench.api_chat`` (a server that takes its time) measure more than the parts of that name do.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -12,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,8 +26,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from harness import calibration
-from harness.bench import capacity, scoring
-from harness.bench.chat import measure_chat
+from harness.bench import api_chat, capacity, chat, scoring
 from harness.bench.dispatch import claim_to_dial, measure_dispatch
 from harness.bench.hearing import measure_hearing
 from harness.bench.ledger import measure_ledgers
@@ -81,74 +84,108 @@ def live_seconds(folder: RunFolder) -> float:
     return sum(end.t for end in ends if end is not None)
 
 
-def main() -> None:
-    """Measures and prints."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measures the parts that are asked for, all by default, and prints."""
+    names = "; ".join(f"{name}: {what}" for name, (what, _) in PARTS.items())
+    parser = argparse.ArgumentParser(prog="python -m harness.bench", description=__doc__, epilog=f"Parts: {names}.")
+    parser.add_argument("part", nargs="*", help="all by default, which takes more than five minutes")
+    asked = parser.parse_args(arguments).part or list(PARTS)
+    if unknown := [part for part in asked if part not in PARTS]:
+        parser.error(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
     console = Console()
     spinner = Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console)
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, spinner:
-        task = spinner.add_task("make probe …", total=None)
+    found: list[Table | str] = []
+    with spinner:
+        task = spinner.add_task("", total=None)
+        for part in asked:
+            what, measure = PARTS[part]
+            spinner.update(task, description=f"{what} …")
+            found += measure()
+    for one in found:
+        console.print(one)
+
+
+def _probe() -> list[Table | str]:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         run = quick(Path(folder))
         pairs = calibration.pair(run.folder.sessions(), run.folder.sandbox / "truth.jsonl")
-        calls = live_seconds(run.folder)
-        spinner.update(task, description="eight chats …")
-        chat = measure_chat(8)
-        spinner.update(task, description="hearing …")
-        ear = measure_hearing()
-        delays = claim_to_dial(run.folder)
-        spinner.update(task, description="rehearing …")
-        rehear = [found.cpu_s / found.seconds * 3600 for found in measure_rehearing(4).values()]
-        spinner.update(task, description="calls at once, three to four minutes …")
-        held = capacity.measure_capacity()
-        spinner.update(task, description="planning 100,000 attempts …")
-        planning = measure_planning()
-        spinner.update(task, description="ledgers of 1,000 to 100,000 attempts …")
-        ledgers = measure_ledgers()
-        dispatch = measure_dispatch()
-        spinner.update(task, description="scoring 1,000,000 observations …")
-        scored = scoring.measure_scoring()
+        calls, delays = live_seconds(run.folder), claim_to_dial(run.folder)
     right = sum(pair.outcome == pair.session.outcome for pair in pairs)
     voice = [pair for pair in pairs if pair.session.attempt.channel == "voice"]
     errors = calibration.instant_errors(voice)
     answered = [e for e in errors if any(p.session.attempt.id == e.attempt and p.first("agent") for p in voice)]
-
     stamps = Table(title="时间戳误差 / time stamp error (probe − truth log), s", title_justify="left")
     for column in ("instant", "n", "missed", "p50", "p95", "max"):
         stamps.add_column(column, justify="left" if column == "instant" else "right")
     rows = {f"voice: t_{name}": [e for e in errors if e.instant == name] for name in ("queue", "answer", "first_word")}
     for name, group in (rows | {"chat: reply shown": calibration.reply_errors(pairs)}).items():
-        found = calibration.describe(group)
-        numbers = [f"{found[key]:.3f}" for key in ("p50", "p95", "max")]
-        stamps.add_row(name, f"{found['n']:.0f}", f"{found['missed']:.0f}", *numbers)
-    console.print(stamps)
+        described = calibration.describe(group)
+        numbers = [f"{described[key]:.3f}" for key in ("p50", "p95", "max")]
+        stamps.add_row(name, f"{described['n']:.0f}", f"{described['missed']:.0f}", *numbers)
     within = sum(abs(error.error_s) <= 0.5 for error in answered)
-    console.print(f"outcomes right: {right} of {len(pairs)}; within 0.5 s: {within} of {len(answered)} instants")
-
-    costs = Table(title="花费 / cost", title_justify="left", show_header=False)
+    words = f"outcomes right: {right} of {len(pairs)}; within 0.5 s: {within} of {len(answered)} instants"
     workers = max(1, len(run.voice.pss_mb))
-    for name, value in (
-        ("seconds of make probe (second run)", f"{run.seconds:.1f}"),
-        ("CPU of a core per live call, worker's start-up included", f"{sum(run.voice.cpu.values()) / calls:.1%}"),
-        ("hearing alone, CPU ms per second of audio", f"{ear['cpu_ms_per_s']:.1f}"),
-        ("rehearing an hour of calls, CPU s, the least and the most of four wires",
-         f"{min(rehear):.0f} / {max(rehear):.0f}"),
-        ("PSS per call slot (4 a worker), MB", f"{sum(run.voice.pss_mb.values()) / workers / 4:.0f}"),
-        ("PSS of one more chat session in the browser, MB", f"{chat['session_pss_mb']:.0f}"),
-        ("PSS of the empty browser, MB", f"{chat['browser_pss_mb']:.0f}"),
-        ("eight chats alone, stamp error p50 / p95 / max, ms",
-         " / ".join(f"{chat[f'stamp_error_{p}_ms']:.1f}" for p in ("p50", "p95", "max"))),
-        ("from a claim to its INVITE or page load, p50 / p95, s",
-         " / ".join(f"{np.percentile(delays, p):.2f}" for p in (50, 95))),
-        ("dispatch of a session without the session, CPU / elapsed, ms",
-         f"{dispatch['cpu_ms']:.1f} / {dispatch['wall_ms']:.1f}"),
-        ("load average before and after make probe", f"{run.load[0]:.1f} / {run.load[1]:.1f}"),
-    ):  # fmt: skip
+    costs = _costs({
+        "seconds of make probe (second run)": f"{run.seconds:.1f}",
+        "CPU of a core per live call, worker's start-up included": f"{sum(run.voice.cpu.values()) / calls:.1%}",
+        "PSS per call slot (4 a worker), MB": f"{sum(run.voice.pss_mb.values()) / workers / 4:.0f}",
+        "from a claim to its INVITE or page load, p50 / p95, s":
+            " / ".join(f"{np.percentile(delays, p):.2f}" for p in (50, 95)),
+        "load average before and after make probe": f"{run.load[0]:.1f} / {run.load[1]:.1f}",
+    })  # fmt: skip
+    return [stamps, words, costs]
+
+
+def _chats() -> list[Table | str]:
+    rows = [("trace", chat.measure_chat(sessions) | {"load": os.getloadavg()[0]}) for sessions in (1, 20)]
+    return [chat.table(rows), f"PSS of the empty browser: {rows[0][1]['browser_pss_mb']:.0f} MB"]
+
+
+def _hearing() -> list[Table | str]:
+    ear = measure_hearing()
+    heard = [found.cpu_s / found.seconds * 3600 for found in measure_rehearing(4).values()]
+    return [_costs({
+        "hearing alone, CPU ms per second of audio": f"{ear['cpu_ms_per_s']:.1f}",
+        "rehearing an hour of calls, CPU s, the least and the most of four wires":
+            f"{min(heard):.0f} / {max(heard):.0f}",
+    })]  # fmt: skip
+
+
+def _capacity() -> list[Table | str]:
+    held = capacity.measure_capacity()
+    return [capacity.table(held), capacity.summary(held)]
+
+
+def _ledger() -> list[Table | str]:
+    growth, dispatch = _growth(measure_planning(), measure_ledgers()), measure_dispatch()
+    words = f"{dispatch['cpu_ms']:.1f} / {dispatch['wall_ms']:.1f}"
+    return [growth, _costs({"dispatch of a session without the session, CPU / elapsed, ms": words})]
+
+
+def _scoring() -> list[Table | str]:
+    scored = scoring.measure_scoring()
+    return [scoring.table(scored), scoring.summary(scored)]
+
+
+PARTS: dict[str, tuple[str, Callable[[], list[Table | str]]]] = {
+    "probe": ("make probe: outcomes, instants, cost of a call", _probe),
+    "chat": ("1 and 20 chats in one browser: stamps, memory, CPU", _chats),
+    "api-chat": (
+        "200 chats over HTTP beside Botium CLI",
+        lambda: [api_chat.table(0.0, api_chat.measure_api_chat(0.0, rounds=2))],
+    ),
+    "hearing": ("hearing and rehearing", _hearing),
+    "capacity": ("calls at once, three to four minutes", _capacity),
+    "ledger": ("planning, ledgers of 1,000 to 100,000 attempts, dispatch", _ledger),
+    "scoring": ("scoring 1,000,000 observations", _scoring),
+}
+
+
+def _costs(values: dict[str, str]) -> Table:
+    costs = Table(title="花费 / cost", title_justify="left", show_header=False)
+    for name, value in values.items():
         costs.add_row(name, value)
-    console.print(costs)
-    console.print(capacity.table(held))
-    console.print(capacity.summary(held))
-    console.print(_growth(planning, ledgers))
-    console.print(scoring.table(scored))
-    console.print(scoring.summary(scored))
+    return costs
 
 
 def _growth(planning: dict[str, float], ledgers: dict[tuple[str, int], dict[str, float]]) -> Table:

@@ -1,7 +1,14 @@
-"""Chat: memory of a session and the error of its time stamps, against the sandbox centre's truth log."""
+"""Chat: what a session costs and the error of its time stamps, against the sandbox centre's truth log.
+
+``python -m harness.bench.chat`` holds 1, 5, 10, 20 and 40 chats in one browser, with Playwright's trace and without it
+in turn, and prints the table. An error is the stamp minus the moment that the centre wrote down just before it sent, so
+delivery and rendering are in it. ``arrived`` is the part of it that had passed when the frame reached the page; where
+that is large it is the machine that is busy, not the page. All chats of a row write at the same moments.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import json
@@ -16,6 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
+from rich.console import Console
+from rich.table import Table
 
 from harness.sandbox.truth import Truth
 from probes.channel import Said
@@ -23,7 +33,7 @@ from probes.chat.browser import Browser
 from probes.chat.channel import ChatChannel
 from probes.clock import Clock
 from probes.session import Event
-from probes.target import Chat
+from probes.target import Chat, ChatRecord
 from scenarios.errors import HarnessFault
 
 # Whose message is awaited before each line is said.
@@ -108,22 +118,56 @@ def compare(visits: list[Visit], truth: list[dict[str, Any]]) -> tuple[list[floa
     return errors, missed
 
 
+def arrivals(visits: list[Visit], truth: list[dict[str, Any]]) -> list[float]:
+    """Returns, in seconds, how long after its sending was written down each first or last word reached its page."""
+    first = {row["text"]: row["session"] for row in reversed(truth) if row["event"] == "user_message"}
+    found = []
+    for seen in visits:
+        wires = {
+            (event.data["text"], which): event.data[name]
+            for event in seen.events
+            if event.kind == "message"
+            for which, name in (("t", "wire"), ("end", "wire_end"))
+        }
+        for row in truth:
+            if row["session"] == first[seen.said[0][0]] and FOUND_BY.get(row["event"], ("", ""))[0] == "message":
+                wire = wires.get((row["text"], FOUND_BY[row["event"]][1]))
+                found += [] if wire is None else [seen.start + wire - row["t_mono"]]
+    return found
+
+
+def _family() -> dict[str, list[psutil.Process]]:
+    """Returns this process and those it started that belong to the browser, by what they are."""
+    found: dict[str, list[psutil.Process]] = {"chromium": [], "driver": [], "ours": [psutil.Process()]}
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            name = process.name()
+            kind = "chromium" if "chrom" in name or "headless" in name else "driver" if "node" in name else None
+            if kind is not None:
+                found[kind].append(process)
+    return found
+
+
 def browser_memory() -> float:
     """Returns the proportional memory (PSS) in MB of the Chromium processes that descend from this one; Linux only."""
-    parents: dict[int, int] = {}
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
     total = 0.0
-    for pid in parents:
-        ancestor = pid
-        while ancestor in parents and ancestor != os.getpid():
-            ancestor = parents[ancestor]
-        with contextlib.suppress(OSError):
-            if ancestor == os.getpid() and b"chrom" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]:
-                rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-                total += int(rollup.partition("\nPss:")[2].split()[0]) / 1024
+    for process in _family()["chromium"]:
+        with contextlib.suppress(psutil.Error):
+            total += process.memory_full_info().pss / 2**20
     return total
+
+
+def _cpu() -> dict[str, float]:
+    """Returns CPU seconds so far, those of processes that have ended included."""
+    found = {}
+    for kind, processes in _family().items():
+        found[kind] = 0.0
+        for process in processes:
+            with contextlib.suppress(psutil.Error):
+                used = process.cpu_times()
+                found[kind] += used.user + used.system
+                found[kind] += 0.0 if kind == "ours" else used.children_user + used.children_system
+    return found
 
 
 @contextlib.asynccontextmanager
@@ -146,28 +190,34 @@ async def centre(folder: Path, *, seed: int = 1, pace: float = 1.0) -> AsyncIter
         await process.wait()
 
 
-async def _measure(sessions: int, folder: Path, pace: float) -> dict[str, float]:
+async def _measure(sessions: int, folder: Path, pace: float, record: tuple[ChatRecord, ...]) -> dict[str, float]:
     clock, browser, opened = Clock(), Browser(), asyncio.Barrier(sessions + 1)
     started = time.monotonic()
     async with centre(folder, pace=pace) as url:
         try:
             await (await browser.context(url, "zh")).close()
             empty = await asyncio.to_thread(browser_memory)
+            chat = Chat(url=url, record=record)
             channels = [
-                ChatChannel(Chat(url=url), folder=folder / str(n), browser=browser, clock=clock, lang="zh")
+                ChatChannel(chat, folder=folder / str(n), browser=browser, clock=clock, lang="zh")
                 for n in range(sessions)
             ]
+            before = await asyncio.to_thread(_cpu)
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(visit(channel, clock, n, opened)) for n, channel in enumerate(channels)]
                 await opened.wait()
                 full = await asyncio.to_thread(browser_memory)
+                opening = await asyncio.to_thread(_cpu)
                 await opened.wait()
+            after = await asyncio.to_thread(_cpu)
         finally:
             await browser.close()
     seconds = time.monotonic() - started
-    errors, missed = compare([task.result() for task in tasks], Truth.read(folder / "truth.jsonl"))
+    visits, truth = [task.result() for task in tasks], Truth.read(folder / "truth.jsonl")
+    errors, missed = compare(visits, truth)
     milliseconds = np.asarray(errors) * 1000
     p50, p95 = np.percentile(np.abs(milliseconds), [50, 95])
+    arrived = np.abs(np.asarray(arrivals(visits, truth)) * 1000)
     return {
         "sessions": float(sessions),
         "stamps": float(len(errors)),
@@ -177,20 +227,66 @@ async def _measure(sessions: int, folder: Path, pace: float) -> dict[str, float]
         "stamp_error_max_ms": float(np.abs(milliseconds).max()),
         "browser_pss_mb": empty,
         "session_pss_mb": (full - empty) / sessions,
+        "arrived_p50_ms": float(np.percentile(arrived, 50)),
+        "arrived_p95_ms": float(np.percentile(arrived, 95)),
         "seconds": seconds,
+        "opening_cpu_s": sum(opening[kind] - before[kind] for kind in before) / sessions,
+        **{f"{kind}_cpu_s": (after[kind] - opening[kind]) / sessions for kind in before},
     }
 
 
-def measure_chat(sessions: int, *, pace: float = 1.0) -> dict[str, float]:
+def measure_chat(sessions: int, *, pace: float = 1.0, record: tuple[ChatRecord, ...] = ("trace",)) -> dict[str, float]:
     """Runs so many chats at once against the sandbox.
 
     Args:
         sessions: how many, at least 1.
         pace: below 1 the centre hurries (see :class:`harness.sandbox.chat.ChatCentre`).
+        record: what is recorded besides transcript and screenshot.
 
     Returns:
-        Stamp errors (ms, absolute: p50, p95, max) over ``stamps`` instants, instants the probe missed, proportional
-        memory of the empty browser and of one more session (MB), and the seconds all of it took.
+        Stamp errors (ms, absolute: p50, p95, max) over ``stamps`` instants, and how much of it had passed when the
+        frame arrived; instants the probe missed; proportional memory of the empty browser and of one more session
+        (MB); CPU seconds a session to open, and then to talk and close, by who used them; the seconds all of it took.
     """
     with tempfile.TemporaryDirectory(prefix="bench-chat-") as folder:
-        return asyncio.run(_measure(sessions, Path(folder), pace))
+        return asyncio.run(_measure(sessions, Path(folder), pace, record))
+
+
+def table(rows: list[tuple[str, dict[str, float]]]) -> Table:
+    """Returns the figures of several measurements, each with what was recorded and the load it ended under."""
+    found = Table(title="一个浏览器里的会话 / chats in one browser", title_justify="left")
+    columns = ("at once", "recorded", "stamps", "missed", "error p50 / p95 / max, ms", "arrived p50 / p95, ms")
+    for column in (*columns, "MB each", "CPU s each: open", "talk and close (Chromium / driver / ours)", "load"):
+        found.add_column(column, justify="left" if column == "recorded" else "right")
+    for recorded, row in rows:
+        found.add_row(
+            f"{row['sessions']:.0f}", recorded, f"{row['stamps']:.0f}", f"{row['stamps_missed']:.0f}",
+            " / ".join(f"{row[f'stamp_error_{p}_ms']:.1f}" for p in ("p50", "p95", "max")),
+            f"{row['arrived_p50_ms']:.1f} / {row['arrived_p95_ms']:.1f}",
+            f"{row['session_pss_mb']:.0f}", f"{row['opening_cpu_s']:.2f}",
+            " / ".join(f"{row[f'{kind}_cpu_s']:.2f}" for kind in ("chromium", "driver", "ours")),
+            f"{row['load']:.1f}",
+        )  # fmt: skip
+    return found
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(prog="python -m harness.bench.chat", description=__doc__)
+    parser.add_argument("sessions", nargs="*", type=int, default=[1, 5, 10, 20, 40], help="how many at once")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--pace", type=float, default=1.0, help="below 1 the centre hurries")
+    asked = parser.parse_args()
+    rows: list[tuple[str, dict[str, float]]] = []
+    records: dict[str, tuple[ChatRecord, ...]] = {"trace": ("trace",), "nothing": ()}
+    for _ in range(asked.rounds):
+        for sessions in asked.sessions:
+            for name, record in records.items():
+                row = measure_chat(sessions, pace=asked.pace, record=record)
+                rows.append((name, row | {"load": os.getloadavg()[0]}))
+    Console(width=150).print(table(rows))
+    Console().print(f"the empty browser: {rows[0][1]['browser_pss_mb']:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

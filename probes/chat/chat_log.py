@@ -20,6 +20,7 @@ from probes.session import Event, Method
 from probes.target import Chat
 from scenarios.errors import FarEndFault, HarnessFault
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 Key = tuple[Hashable, int]  # item, which part of it
 MAX_FRAMES, MAX_TRANSCRIPT = 2_000_000, 20_000_000  # characters: of the transcript before frames are left out; in all
 MAX_TEXT = 8000  # characters of one message, as in observer.js
@@ -95,7 +96,7 @@ class ChatLog:
         """Writes one line into the transcript that is no event."""
         if self._file is not None:
             row = {"what": what} | ({} if t is None else {"t": round(t, 4)}) | data
-            line = json.dumps(row, ensure_ascii=False) + "\n"
+            line = _encode(row) + "\n"
             if what == "frame" and self._size > MAX_FRAMES:
                 if not self._full:
                     self._full = True

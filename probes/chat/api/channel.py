@@ -109,7 +109,7 @@ class ApiChannel:
         self._web = web = Web(self._chat.url, addresses, limits, self._clock, self._connector, self._note)
         self._desk = desk = Desk(self._interface, self._log, web, anchor.monotonic)
         try:
-            web.learn_secrets(self._interface.way.model_dump())
+            web.learn_secrets(self._interface.written)
             web.values |= {"session": str(uuid.uuid4()), "lang": self._lang, "number": 0}
             self._transport = transport = transport_of(self._interface, desk)
             start = desk.seconds(desk.now())

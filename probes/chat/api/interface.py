@@ -7,6 +7,7 @@ comes in means. Addresses are relative to the target's ``url`` and stay on its h
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urljoin, urlsplit
@@ -217,6 +218,11 @@ class Interface(Strict):
         assert found is not None
         return found
 
+    @cached_property
+    def written(self) -> dict[str, Any]:
+        """How things travel, as plain data: what the profile says and nothing else."""
+        return self.way.model_dump(exclude_none=True)
+
     @property
     def may_greet(self) -> bool:
         """Whether a greeting is worth waiting for."""
@@ -242,7 +248,7 @@ class Interface(Strict):
             url: the target's.
         """
         found = {"url": url}
-        for key, path in _paths((), self.way.model_dump(exclude_none=True)):
+        for key, path in _paths((), self.written):
             found[key] = blank_url_of(url, path)
         return found | {f"also[{n}]": address for n, address in enumerate(self.also)}
 
@@ -280,7 +286,7 @@ def load_interface(name: str, folder: Path | None = None) -> Interface:
     loaded = load_with_hash((folder or Path()) / name, Interface, TargetError)
     interface = loaded.model
     way = next(key for key in ("websocket", "rest", "directline", "socketio") if getattr(interface, key) is not None)
-    data = interface.way.model_dump(exclude_none=True)
+    data = interface.written
     saved = frozenset(_saved(data))
     for key, text in _strings((way,), data):
         for used in templates.names(text):

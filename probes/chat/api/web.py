@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
 from urllib.parse import SplitResult, quote, quote_plus, urljoin, urlsplit
@@ -60,6 +61,7 @@ class Answer:
             raise FarEndFault("the interface's answer is not JSON") from error
 
 
+@lru_cache(maxsize=1024)
 def origin(url: str) -> tuple[str, str, int]:
     """Returns scheme, host and port, with a WebSocket's as those of the HTTP it begins as.
 
@@ -138,6 +140,8 @@ class Web:
 
     def scrub(self, value: Any) -> Any:
         """Returns ``value`` without any secret in it."""
+        if not self.secrets:
+            return value
         if isinstance(value, str):
             for one in self.secrets:
                 value = value.replace(one, "***")
