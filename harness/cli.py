@@ -16,7 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from harness.commands import authorise, campaign, evidence, score, speak
+from harness.commands import authorise, campaign, chat, evidence, score, speak
 from harness.commands import plan as plan_commands
 from harness.commands.calibrate import calibrate
 from harness.commands.doctor import doctor
@@ -33,6 +33,7 @@ app.add_typer(authorise.app, name="authorise")
 app.add_typer(plan_commands.app, name="plan")
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(chat.app, name="chat")
 app.add_typer(speak.app, name="speak")
 app.add_typer(score.app, name="score")
 app.command("stop")(campaign.stop_everything)

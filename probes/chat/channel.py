@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import BrowserContext, Frame, FrameLocator, Page
+from playwright.async_api import BrowserContext, Frame, FrameLocator, Locator, Page
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
@@ -28,7 +28,7 @@ from probes.chat.page_clock import Offset, PageClocks
 from probes.chat.page_log import PageLog
 from probes.chat.redaction import redacted
 from probes.chat.safety import Guard, closed_roots
-from probes.chat.widget import load_widget
+from probes.chat.widget import Click, frames_of, load_widget
 from probes.clock import Anchor, Clock
 from probes.session import Event
 from probes.target import Chat
@@ -231,8 +231,8 @@ class ChatChannel:
         seconds = self._widget.ready_s
         try:
             async with asyncio.timeout(seconds):
-                for selector in self._widget.open:
-                    await self._scope(page).locator(selector).first.click(timeout=seconds * 1000)
+                for click in self._widget.open:
+                    await self._opener(page, click).click(timeout=seconds * 1000)
                 await self._log.ready.wait()
         except (TimeoutError, PlaywrightTimeout) as error:
             blind = await self._blind(page)
@@ -244,9 +244,9 @@ class ChatChannel:
         with contextlib.suppress(PlaywrightError, TimeoutError):
             async with asyncio.timeout(self._widget.ready_s):
                 ready = self._scope(page).locator(self._widget.ready).first
-                for selector in self._widget.open:
+                for click in self._widget.open:
                     if not await ready.is_visible():
-                        await self._scope(page).locator(selector).first.click(timeout=self._widget.ready_s * 1000)
+                        await self._opener(page, click).click(timeout=self._widget.ready_s * 1000)
                 await self._log.ready.wait()
                 return
         self._end("far", "the page went to another of its own, without a chat")
@@ -260,7 +260,11 @@ class ChatChannel:
         return ""
 
     def _scope(self, page: Page) -> Page | FrameLocator:
-        return page if self._widget.frame is None else page.frame_locator(self._widget.frame)
+        return _within(page, frames_of(self._widget.frame))
+
+    def _opener(self, page: Page, click: str | Click) -> Locator:
+        scope = self._scope(page) if isinstance(click, str) else _within(page, frames_of(click.frame))
+        return scope.locator(click if isinstance(click, str) else click.css).first
 
     def _require_page(self) -> Page:
         if self._log.harness_failed:
@@ -340,7 +344,7 @@ class ChatChannel:
             elif record.get("k") in PAGE_RECORDS:
                 if main:
                     self._log.take_page(record | times, self._u(offset), start=self._seconds(origin, offset))
-            elif main == (self._widget.frame is None):
+            elif main == (not self._widget.frame) or record.get("k") == "click":  # a launcher may stand outside
                 self._log.take_record(record | times, self._u(offset), document=(id(frame), origin))
 
     def _seconds(self, page_ms: float, offset: Offset) -> float:
@@ -389,3 +393,10 @@ class ChatChannel:
         task = asyncio.ensure_future(self._quietly(step))
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
+
+
+def _within(page: Page, frames: tuple[str, ...]) -> Page | FrameLocator:
+    scope: Page | FrameLocator = page
+    for css in frames:
+        scope = scope.frame_locator(css)
+    return scope

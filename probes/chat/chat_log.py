@@ -175,7 +175,7 @@ class ChatLog:
             if key not in self._ours and self._echo is not None and not self._echo[1].done():
                 self._echo[1].set_result(t)
             self._ours.add(key)
-            self.note("ours", t=t, text=text)
+            self.note("ours", t=t, text=text, author=author)
             return
         if author == "user":
             self._ours.add(key)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import BrowserContext, CDPSession, Dialog, Locator, Page, Request, Route, WebSocket
+from playwright.async_api import BrowserContext, CDPSession, Dialog, Frame, Locator, Page, Request, Route, WebSocket
 from playwright.async_api import Error as PlaywrightError
 
 from probes.target import Chat
@@ -130,9 +130,14 @@ class Guard:
 
 async def closed_roots(page: Page) -> list[str]:
     """Returns the elements of a page whose shadow trees are closed: nobody outside the page can look into them."""
-    session = await page.context.new_cdp_session(page)
-    document = await session.send("DOM.getDocument", {"depth": -1, "pierce": True})
-    found, left = [], [document["root"]]
+    left: list[Any] = []
+    places: list[Page | Frame] = [page, *page.frames[1:]]
+    for place in places:
+        with contextlib.suppress(PlaywrightError):  # a frame of the page's own process is in the page's document
+            session = await page.context.new_cdp_session(place)
+            document = await session.send("DOM.getDocument", {"depth": -1, "pierce": True})
+            left.append(document["root"])
+    found = []
     while left:
         node = left.pop()
         shadows = node.get("shadowRoots", [])

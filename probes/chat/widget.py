@@ -47,13 +47,29 @@ class Messages(Strict):
     authors: tuple[AuthorRule, ...] = Field(min_length=1)
 
 
+class Click(Strict):
+    """What opens the widget where that stands outside the widget's own frame."""
+
+    css: str
+    frame: str | tuple[str, ...] = Field(default=(), description="the iframe it is in; none: the page itself")
+
+
+def frames_of(frame: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    """Returns the iframes that lead to a place, from the page inwards."""
+    return (frame,) if isinstance(frame, str) else frame or ()
+
+
 class Widget(Strict):
     """One profile."""
 
     format: Literal[1]
     name: str
-    frame: str | None = Field(default=None, description="the iframe the widget lives in")
-    open: tuple[str, ...] = Field(default=(), description="what to click, in order, once the page has loaded")
+    frame: str | tuple[str, ...] | None = Field(
+        default=None, description="the iframe the widget lives in; several, one in another, from the page inwards"
+    )
+    open: tuple[str | Click, ...] = Field(
+        default=(), description="what to click, in order, once the page has loaded; a plain selector is in the frame"
+    )
     ready: str = Field(description="shown and enabled when a message will not be lost")
     ready_socket: bool = Field(default=False, description="... and only once the page's WebSocket is open")
     ready_s: float = Field(default=20, gt=0, description="how long to wait for that after the page has loaded")

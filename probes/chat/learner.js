@@ -1,0 +1,170 @@
+/* Looks at one frame of a page for what a chat is made of, and says it as plain data.
+ *
+ * Called as learner() in a frame; returns functions, and leaves nothing on the page:
+ *   look()          {view, elements}: all that can be written into, clicked, scrolled, and all iframes, as it is drawn now
+ *   tree()          the drawn document as nested {id, tag, attrs, box, kids}; a kid is a node or a string
+ *   counts(list)    how many elements each selector finds, the way the observer looks: in the document and in each open
+ *                   shadow tree by itself; and the first of them
+ *   id(element), element(id)
+ * An id stands for the same element as long as this object lives. Boxes are [x, y, width, height] in the frame's window.
+ */
+() => {
+  "use strict";
+  const MAX_ELEMENTS = 600;
+  const MAX_NODES = 5000;
+  const MAX_VALUE = 160;
+  const MAX_TEXT = 120;
+  const PATH = 14;
+  const SKIP = /^(script|style|link|meta|noscript|template|head|br|hr)$/;
+  const TEXT_TYPES = /^(text|search|email|tel|url|password|number|date|)$/;
+  const NOISE = /^(style|d|src|srcset|srcdoc|points|viewbox|fill|stroke|transform|xmlns|onclick|on\w+|width|height)$/;
+  const WORDS = /message|msg|log\b|history|transcript|conversation|dialog|feed|bubble|chat/i;
+  const numbers = new WeakMap();
+  const known = [];
+  const id = (element) => {
+    if (!numbers.has(element)) {
+      numbers.set(element, known.length);
+      known.push(element);
+    }
+    return numbers.get(element);
+  };
+  const roots = () => {
+    const found = [document];
+    for (const root of found) {
+      for (const element of root.querySelectorAll("*")) if (element.shadowRoot) found.push(element.shadowRoot);
+    }
+    return found;
+  };
+  const attrs = (element) => {
+    const found = {};
+    for (const { name, value } of element.attributes) if (!NOISE.test(name)) found[name] = value.slice(0, MAX_VALUE);
+    return found;
+  };
+  const box = (element) => {
+    const { x, y, width, height } = element.getBoundingClientRect();
+    return [x, y, width, height].map(Math.round);
+  };
+  const shown = (element) => element.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+  const up = (element) => element.assignedSlot ?? element.parentElement ?? element.getRootNode().host ?? null;
+  const tidy = (text) => text.replace(/\s+/g, " ").trim();
+  const words = (node, out) => {
+    for (const child of (node.shadowRoot ?? node).childNodes) {
+      if (child.nodeType === Node.TEXT_NODE) out.push(child.data);
+      else if (child.nodeType === Node.ELEMENT_NODE && !SKIP.test(child.localName)) words(child, out);
+      if (out.length > 200) break;
+    }
+    return out;
+  };
+  const sameTag = (element) => [...(element.parentNode?.children ?? [])].filter((e) => e.localName === element.localName);
+  /** From an element up to its document or shadow tree. */
+  const path = (element) => {
+    const found = [];
+    for (let place = element; place && found.length < PATH; place = place.parentElement) {
+      found.push({ tag: place.localName, attrs: attrs(place), nth: sameTag(place).indexOf(place) + 1 });
+    }
+    return found;
+  };
+
+  const sortOf = (element, style) => {
+    const tag = element.localName;
+    if (tag === "iframe") return "frame";
+    if (tag === "textarea" || (tag === "input" && TEXT_TYPES.test(element.type)) ||
+      (element.isContentEditable && !element.parentElement?.isContentEditable)) return "editable";
+    const button = /^(button|summary)$/.test(tag) || (tag === "input" && /^(button|submit|image)$/.test(element.type)) ||
+      (tag === "a" && element.hasAttribute("href")) || /^(button|link|menuitem)$/.test(element.getAttribute("role")) ||
+      element.onclick || element.hasAttribute("onclick");
+    if (button) return "clickable";
+    const parent = up(element);
+    if (style.cursor === "pointer" && parent && getComputedStyle(parent).cursor !== "pointer") return "clickable";
+    const role = element.getAttribute("role");
+    const names = `${element.id} ${element.getAttribute("class") ?? ""}`;
+    if (/^(log|feed|list)$/.test(role) || element.ariaLive || /auto|scroll/.test(style.overflowY) ||
+      (/^(div|ul|ol|section|main|article)$/.test(tag) && WORDS.test(names))) return "list";
+    return null;
+  };
+  const fixed = (element) => {
+    for (let place = element; place; place = up(place)) {
+      if (/^(fixed|sticky)$/.test(getComputedStyle(place).position)) return true;
+    }
+    return false;
+  };
+  /** Whether nothing lies over its middle. */
+  const onTop = (element) => {
+    const { x, y, width, height } = element.getBoundingClientRect();
+    const hit = element.getRootNode().elementFromPoint?.(x + width / 2, y + height / 2);
+    return !hit || hit === element || element.contains(hit) || hit.contains(element);
+  };
+  const describe = (element, sort, style) => {
+    const form = element.closest("form");
+    return {
+      id: id(element), sort, tag: element.localName, type: element.type ?? "", path: path(element), box: box(element),
+      text: sort === "list" ? "" : tidy((element.value && sort !== "editable" ? element.value : words(element, []).join(" ")).slice(0, 600)).slice(0, MAX_TEXT),
+      shown: shown(element), top: onTop(element), fixed: fixed(element), form: form ? id(form) : null,
+      enabled: !element.matches(":disabled") && element.ariaDisabled !== "true" && !element.readOnly,
+      scrolls: /auto|scroll/.test(style.overflowY), within: ancestors(element),
+      link: element.localName === "a" ? element.href : "",
+    };
+  };
+  const ancestors = (element) => {
+    const found = [];
+    for (let place = up(element); place; place = up(place)) found.push(id(place));
+    return found;
+  };
+  const look = () => {
+    const elements = [];
+    for (const root of roots()) {
+      for (const element of root.querySelectorAll("*")) {
+        if (SKIP.test(element.localName) || elements.length >= MAX_ELEMENTS) continue;
+        if (!element.checkVisibility({ visibilityProperty: true })) continue;
+        const style = getComputedStyle(element);
+        const sort = sortOf(element, style);
+        if (sort) elements.push(describe(element, sort, style));
+      }
+    }
+    return { view: [window.innerWidth, window.innerHeight], elements };
+  };
+
+  const tree = () => {
+    let left = MAX_NODES;
+    const grow = (element) => {
+      const kids = [];
+      const take = (parent) => {
+        for (const child of parent.childNodes) {
+          if (child.nodeType === Node.TEXT_NODE && tidy(child.data)) kids.push(child.data.slice(0, 4000));
+          if (child.nodeType !== Node.ELEMENT_NODE || SKIP.test(child.localName) || left <= 0) continue;
+          const contents = getComputedStyle(child).display === "contents";
+          if (!contents && !child.checkVisibility({ visibilityProperty: true })) continue;
+          left--;
+          kids.push(grow(child));
+        }
+      };
+      if (element.shadowRoot) take(element.shadowRoot);
+      const shadowed = element.shadowRoot ? kids.length : 0;
+      take(element);
+      const scrolls = /auto|scroll/.test(getComputedStyle(element).overflowY);
+      return { id: id(element), tag: element.localName, attrs: attrs(element), box: box(element), kids, shadowed, scrolls };
+    };
+    return grow(document.body ?? document.documentElement);
+  };
+
+  const counts = (selectors) => {
+    const places = roots();
+    return selectors.map((selector) => {
+      try {
+        const found = places.flatMap((root) => [...root.querySelectorAll(selector)]);
+        return [found.length, found.length ? id(found[0]) : -1];
+      } catch {
+        return [0, -1]; // no selector
+      }
+    });
+  };
+  /** From an element up to its document or shadow tree, and the hosts of the shadow trees around it from the inside. */
+  const way = (number) => {
+    const hosts = [];
+    for (let host = known[number].getRootNode().host; host; host = host.getRootNode().host) {
+      hosts.push({ tag: host.localName, attrs: attrs(host), nth: sameTag(host).indexOf(host) + 1 });
+    }
+    return { steps: path(known[number]), hosts };
+  };
+  return { look, tree, counts, id, way, element: (number) => known[number] };
+}
