@@ -77,7 +77,7 @@ async def learn(request: Request, now: datetime) -> Learning:
         wish = Wish(request.lang, before, found, request.send, request.wait_s)
         learnt = await _unless_stopped(look(chat, browser, wish))
         profile = _write(request, learnt) if learnt.complete else None
-        if profile is not None and request.send is not None:
+        if profile is not None and request.send is not None and learnt.proven is None:
             check_chat(request.url, signed, datetime.now(UTC))
             proof = await _unless_stopped(prove(chat, profile, browser, lang=request.lang, text=request.send))
             proposal.proved(learnt, proof)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from scenarios.errors import InputError
@@ -27,7 +28,7 @@ COLUMNS = (
     Text(zh="把握", en="how sure"),
     Text(zh="依据", en="why"),
 )
-STYLES = {"proven": "green", "likely": "", "guess": "yellow"}
+STYLES = {"proven": "green", "likely": "none", "guess": "yellow"}
 
 
 @app.callback()
@@ -94,13 +95,15 @@ def _render(console: Console, done: Learning, lang: Lang) -> None:
     from probes.chat.learning import proposal
     from probes.chat.learning.findings import joined
 
-    table = Table(*(column.in_(lang) for column in COLUMNS), box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in COLUMNS:
+        table.add_column(column.in_(lang), overflow="fold")
     for what, value, sure, why in proposal.rows(done.learnt):
         table.add_row(
             what,
-            _plain(value),
-            f"[{STYLES[sure]}]{proposal.SURE[sure].in_(lang)}[/]" if STYLES[sure] else proposal.SURE[sure].in_(lang),
-            _plain(joined(why, lang)),
+            escape(value),
+            f"[{STYLES[sure]}]{proposal.SURE[sure].in_(lang)}[/]",
+            escape(joined(why, lang)),
         )
     if table.row_count:
         console.print(table)
@@ -161,9 +164,3 @@ def _document(done: Learning, lang: Lang) -> dict[str, Any]:
         "notes": [note.in_(lang) for note in learnt.notes],
         "exit_code": done.exit_code,
     }
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

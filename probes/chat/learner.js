@@ -2,10 +2,11 @@
  *
  * Called as learner() in a frame; returns functions, and leaves nothing on the page:
  *   look()          {view, elements}: all that can be written into, clicked, scrolled, and all iframes, as it is drawn now
- *   tree()          the drawn document as nested {id, tag, attrs, box, kids}; a kid is a node or a string
+ *   tree()          the drawn document as nested {id, tag, attrs, box, kids}; a kid is a node or a string; clipped: it lies
+ *                   in a box too small to show it
  *   counts(list)    how many elements each selector finds, the way the observer looks: in the document and in each open
  *                   shadow tree by itself; and the first of them
- *   id(element), element(id)
+ *   id(element), element(id), way(id)
  * An id stands for the same element as long as this object lives. Boxes are [x, y, width, height] in the frame's window.
  */
 () => {
@@ -126,7 +127,10 @@
 
   const tree = () => {
     let left = MAX_NODES;
-    const grow = (element) => {
+    const grow = (element, within) => {
+      const style = getComputedStyle(element);
+      const place = box(element);
+      const clipped = within || (style.overflow !== "visible" && style.display !== "contents" && (place[2] <= 1 || place[3] <= 1));
       const kids = [];
       const take = (parent) => {
         for (const child of parent.childNodes) {
@@ -135,16 +139,16 @@
           const contents = getComputedStyle(child).display === "contents";
           if (!contents && !child.checkVisibility({ visibilityProperty: true })) continue;
           left--;
-          kids.push(grow(child));
+          kids.push(grow(child, clipped));
         }
       };
       if (element.shadowRoot) take(element.shadowRoot);
       const shadowed = element.shadowRoot ? kids.length : 0;
       take(element);
-      const scrolls = /auto|scroll/.test(getComputedStyle(element).overflowY);
-      return { id: id(element), tag: element.localName, attrs: attrs(element), box: box(element), kids, shadowed, scrolls };
+      const scrolls = /auto|scroll/.test(style.overflowY);
+      return { id: id(element), tag: element.localName, attrs: attrs(element), box: place, kids, shadowed, scrolls, clipped };
     };
-    return grow(document.body ?? document.documentElement);
+    return grow(document.body ?? document.documentElement, false);
   };
 
   const counts = (selectors) => {

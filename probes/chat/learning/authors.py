@@ -11,46 +11,13 @@ from probes.chat.learning.selectors import Token, shared
 from probes.chat.learning.talk import TEXT_TAGS, Seen, blocks, is_progress, same, tokens_of
 from scenarios.model import Text
 
-US = frozenset(
-    [
-        "user",
-        "visitor",
-        "customer",
-        "client",
-        "guest",
-        "me",
-        "my",
-        "mine",
-        "self",
-        "own",
-        "right",
-        "outgoing",
-        "outbound",
-        "sent",
-        "sender",
-        "question",
-    ]
-)
-BOT = frozenset(
-    [
-        "bot",
-        "robot",
-        "assistant",
-        "ai",
-        "them",
-        "other",
-        "others",
-        "left",
-        "incoming",
-        "inbound",
-        "received",
-        "receiver",
-        "answer",
-        "server",
-    ]
-)
+US = frozenset(["user", "visitor", "customer", "client", "guest", "me", "my", "mine", "self", "own", "right", "outgoing",
+                "outbound", "sent", "sender", "question"])  # fmt: skip
+BOT = frozenset(["bot", "robot", "assistant", "ai", "them", "other", "others", "left", "incoming", "inbound", "received",
+                 "receiver", "answer", "server"])  # fmt: skip
 AGENT = frozenset(["agent", "staff", "human", "operator", "kefu", "seat", "csr", "representative"])
 SYSTEM = frozenset(["system", "notice", "notification", "tip", "tips", "info", "event", "divider", "hint"])
+AUTHORS = US | BOT | AGENT | SYSTEM
 TYPING = re.compile(r"typing|dots?\b|indicator|loader|loading|thinking|pending|wave|正在输入", re.IGNORECASE)
 ASIDE = re.compile(r"time|date|stamp|name|nick|avatar|status|sender|author|receipt|read\b|sr-only|visually-?hidden|tooltip",
                    re.IGNORECASE)  # fmt: skip
@@ -83,6 +50,14 @@ def authors(seen: Seen) -> list[AuthorFinding]:
         why = Text(zh="只有我们的消息以此开头", en="only our message starts so")
         rules.append(AuthorFinding("user", None, prefix, "likely", (why,)))
     return rules + _theirs(seen, others, mine) if rules else unknown()
+
+
+def still(members: Sequence[Node]) -> list[AuthorFinding]:
+    """Returns the rules for messages that stood there before anything was said: nobody knows what ours look like."""
+    common = shared([token for inner in [node, *node.light()] for token in tokens_of(inner)] for node in members)
+    named = next((token for token in common if vocabulary(token.css) & BOT and not vocabulary(token.css) & US), None)
+    greeting = [AuthorFinding("bot", named.css, None, "guess", (NAMED,))] if named else []
+    return greeting + unknown()
 
 
 def unknown() -> list[AuthorFinding]:

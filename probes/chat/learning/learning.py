@@ -225,8 +225,10 @@ class _Learner:
         self._learnt.sent = self._wish.send
         if seen is None:
             self._learnt.problems.append(
-                Text(zh="没有看到我们发出的消息", en="our message was sent, and the page never showed it")
+                Text(zh="消息已发送，但页面没有显示它", en="our message was sent, and the page never showed it")
             )
+            self._learnt.proven = False
+            await self._blind("本方消息", "our message")
             await self._still(box, frame)
             return
         self._learnt.answer = " / ".join(node.text for node in seen.new)[:200] or None
@@ -295,8 +297,9 @@ class _Learner:
         item = Finding("item", seen.item, "likely" if many and seen.new else "guess", (held if many else one,))
         text, drop = authors.words(seen, self._wish.send or "")
         self._marks.append((LABELS["list"].in_(lang), frame, seen.list.id))
-        self._marks += [(LABELS["ours"].in_(lang), frame, seen.ours.id)]
-        self._marks += [(LABELS["theirs"].in_(lang) + f" {n}", frame, node.id) for n, node in enumerate(seen.theirs, 1)]
+        for number, node in enumerate(sorted(seen.members, key=lambda node: node.box[1]), 1):
+            whose = "ours" if node is seen.ours else "theirs"
+            self._marks.append((f"{LABELS[whose].in_(lang)} {number}", frame, node.id))
         return Messages(
             list=Finding("list", token.css, "likely", (held if many else one,)).weaker(token),
             item=item.weaker(Token(seen.item, seen.rank)),
@@ -318,7 +321,7 @@ class _Learner:
         token = await self._visit.selector(frame, place.element.id)
         root = await self._visit.tree(frame)
         held = next((node for node in root.nodes() if node.id == place.element.id), None)
-        item = talk.item_in(held) if held is not None else None
+        item = talk.item_in(held, authors.AUTHORS) if held is not None else None
         self._marks.append((LABELS["list"].in_(self._wish.lang), frame, place.element.id))
         members = [] if held is None or item is None else talk.members_of(held, item)
         self._marks += [
@@ -329,7 +332,7 @@ class _Learner:
         self._learnt.messages = Messages(
             list=Finding("list", token.css, _sure(place, places.LIST), place.why).weaker(token),
             item=Finding("item", item.css if item else ":scope > *", "guess", (why if item else none,)),
-            authors=tuple(authors.unknown()),
+            authors=tuple(authors.still(members)),
         )
 
     # --- what could not be found --------------------------------------------------------------------------------------
@@ -374,8 +377,8 @@ class _Learner:
         if roots:
             names = ", ".join(roots)
             self._learnt.problems.append(
-                Text(zh=f"没有找到{zh}；页面有封闭的 shadow root，无人能读取：{names}",
-                     en=f"{en} not found; the page has closed shadow roots, which nobody can read: {names}")
+                Text(zh=f"没有找到{zh}：页面有封闭的 shadow root，无人能读取：{names}",
+                     en=f"{en}: the page has closed shadow roots, which nobody can read: {names}")
             )  # fmt: skip
         elif en == "the messages":
             self._learnt.problems.append(Text(zh="没有找到消息列表", en="no list of messages was found"))

@@ -90,6 +90,7 @@ class Node:
     kids: list[Node | str] = field(default_factory=list)
     shadowed: int = 0
     scrolls: bool = False
+    clipped: bool = False  # it lies in a box too small to show it
     parent: Node | None = None
 
     @property
@@ -101,7 +102,7 @@ class Node:
     def drawn(self) -> bool:
         """Whether it can be seen: what is there for screen readers only cannot."""
         x, _, width, height = self.box
-        return width > 1 and height > 1 and x > -1000
+        return width > 1 and height > 1 and x > -1000 and not self.clipped
 
     @property
     def own(self) -> str:
@@ -175,6 +176,6 @@ def _element(raw: dict[str, Any], at: tuple[float, float], *, fixed: bool) -> El
 def node_of(raw: dict[str, Any], parent: Node | None = None) -> Node:
     """Returns a tree from what ``tree()`` said."""
     node = Node(raw["id"], raw["tag"], raw["attrs"], tuple(raw["box"]), shadowed=raw["shadowed"],
-                scrolls=raw["scrolls"], parent=parent)  # fmt: skip
+                scrolls=raw["scrolls"], clipped=raw["clipped"], parent=parent)  # fmt: skip
     node.kids = [kid if isinstance(kid, str) else node_of(kid, node) for kid in raw["kids"]]
     return node

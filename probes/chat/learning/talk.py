@@ -251,14 +251,19 @@ def _tokens(tag: str, attrs: tuple[tuple[str, str], ...]) -> tuple[Token, ...]:
     return tuple(token for token in tokens(tag, dict(attrs)) if "aria-label" not in token.css)
 
 
-def item_in(held: Node) -> Token | None:
-    """Returns what the messages that a list already holds have in common; None if it holds none."""
+def item_in(held: Node, but: frozenset[str] = frozenset()) -> Token | None:
+    """Returns what the messages that a list already holds have in common; None if it holds none.
+
+    Args:
+        held: the list.
+        but: words that a selector of all messages may not hold, for they name an author.
+    """
     rows = [node for node in held.light() if node.text and node.drawn]
     top = [node for node in rows if not any(_inside(node, other) for other in rows if other is not node)]
     while len(top) == 1 and not top[0].own and not tokens_of(top[0]):
         top = [kid for kid in top[0].kids if isinstance(kid, Node) and kid.text]
-    common = shared(tokens_of(node) for node in top)
-    best = next((token for token in common if token.rank < 5), None)
+    good = (token for token in shared(tokens_of(node) for node in top) if token.rank < 5)
+    best = next((token for token in good if not but & set(re.split(r"[^a-z]+", token.css.lower()))), None)
     return best or (Token(top[0].tag, 5) if top and top[0].tag in ("li", "article") else None)
 
 
