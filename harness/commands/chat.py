@@ -128,10 +128,11 @@ def _render(console: Console, done: Learning, lang: Lang) -> None:
 
 VERDICTS = {
     "proven": Text(zh="用该配置重新走通了一轮：可以使用；仍标为猜测的行请核对。",
-                   en="One turn was held again with this profile: it can be used. Check the lines that are still guesses."),
-    "unproven": Text(zh="已提出配置，但没有走通；请先修改。", en="A profile is proposed, but the turn with it failed: correct it first."),
-    "looked": Text(zh="只是查看，未发送任何消息：作者规则尚不知道。加 --send 发送一条消息即可得知并证实。",
-                   en="Only looked, nothing was sent, so nobody knows whose message looks how: --send sends one and proves it."),
+                   en="One turn was held again with this profile: it can be used. Check what is still a guess."),
+    "unproven": Text(zh="已提出配置，但没有走通；请先修改。",
+                     en="A profile is proposed, but the turn with it failed: correct it first."),
+    "looked": Text(zh="只是查看，未发送任何消息：作者规则尚不知道。加 --send 发送一条消息即可得知。",
+                   en="Only looked, nothing was sent: whose messages look how is not known. --send sends one."),
     "nothing": Text(zh="没有提出配置。", en="No profile is proposed."),
 }  # fmt: skip
 

@@ -9,18 +9,9 @@ from probes.chat.learning.findings import AuthorFinding, Finding, Sure
 from probes.chat.learning.page import Node
 from probes.chat.learning.selectors import Token, shared
 from probes.chat.learning.talk import TEXT_TAGS, Seen, blocks, is_progress, same, tokens_of
+from probes.chat.learning.vocabulary import AGENT, ASIDE, BOT, SYSTEM, TYPING, US
 from scenarios.model import Text
 
-US = frozenset(["user", "visitor", "customer", "client", "guest", "me", "my", "mine", "self", "own", "right", "outgoing",
-                "outbound", "sent", "sender", "question"])  # fmt: skip
-BOT = frozenset(["bot", "robot", "assistant", "ai", "them", "other", "others", "left", "incoming", "inbound", "received",
-                 "receiver", "answer", "server"])  # fmt: skip
-AGENT = frozenset(["agent", "staff", "human", "operator", "kefu", "seat", "csr", "representative"])
-SYSTEM = frozenset(["system", "notice", "notification", "tip", "tips", "info", "event", "divider", "hint"])
-AUTHORS = US | BOT | AGENT | SYSTEM
-TYPING = re.compile(r"typing|dots?\b|indicator|loader|loading|thinking|pending|wave|正在输入", re.IGNORECASE)
-ASIDE = re.compile(r"time|date|stamp|name|nick|avatar|status|sender|author|receipt|read\b|sr-only|visually-?hidden|tooltip",
-                   re.IGNORECASE)  # fmt: skip
 DEPTH = 40  # elements of a message that are looked at
 DIFFERS = Text(zh="只有我们的消息带有它", en="only our message has it")
 DIFFERS_THEM = Text(zh="只有对方的消息带有它", en="only their message has it")
@@ -29,7 +20,7 @@ ANALOGY = Text(zh="由上面的规则类推，未见过", en="by analogy with th
 REST = Text(zh="除我们的消息以外，其余都算作它", en="whatever is not ours counts as it")
 
 
-def vocabulary(css: str) -> frozenset[str]:
+def names_in(css: str) -> frozenset[str]:
     """Returns the words that a selector is made of."""
     split = re.sub(r"([a-z])([A-Z])", r"\1 \2", css)
     return frozenset(re.split(r"[^a-z]+", split.lower())) - {"", "data", "class", "role", "author", "message"}
@@ -43,7 +34,7 @@ def authors(seen: Seen) -> list[AuthorFinding]:
     user = _choose([each for css, each in mine.items() if css not in foreign], US)
     rules: list[AuthorFinding] = []
     if user is not None and seen.theirs:
-        named = bool(vocabulary(user.css) & US)
+        named = bool(names_in(user.css) & US)
         sure: Sure = "likely" if user.rank < 5 and (named or len(seen.theirs) > 1) else "guess"
         rules.append(AuthorFinding("user", user.css, None, sure, (DIFFERS, NAMED) if named else (DIFFERS,)))
     elif (prefix := _prefix(seen)) is not None:
@@ -55,9 +46,10 @@ def authors(seen: Seen) -> list[AuthorFinding]:
 def still(members: Sequence[Node]) -> list[AuthorFinding]:
     """Returns the rules for messages that stood there before anything was said: nobody knows what ours look like."""
     common = shared([token for inner in [node, *node.light()] for token in tokens_of(inner)] for node in members)
-    named = next((token for token in common if vocabulary(token.css) & BOT and not vocabulary(token.css) & US), None)
+    named = next((token for token in common if names_in(token.css) & BOT and not names_in(token.css) & US), None)
     greeting = [AuthorFinding("bot", named.css, None, "guess", (NAMED,))] if named else []
-    return greeting + unknown()
+    why = Text(zh="未发送消息，其余作者未知", en="nothing was sent: who else writes is not known")
+    return [*greeting, AuthorFinding("unknown", "*", None, "guess", (why,))]
 
 
 def unknown() -> list[AuthorFinding]:
@@ -84,7 +76,7 @@ def _theirs(
         common = shared([token for _, token in each.values()] for each in groups[who])
         levels = groups[who][0]
         found = _choose([(levels[token.css][0], token) for token in common if token.css not in rest], names)
-        if found is None or not vocabulary(found.css) & names:  # what has no name may be a matter of chance
+        if found is None or not names_in(found.css) & names:  # what has no name may be a matter of chance
             rules.append(AuthorFinding(who, seen.item if seen.item != ":scope > *" else "*", None, "guess", (REST,)))
             continue
         sure: Sure = "likely" if found.rank < 5 else "guess"
@@ -110,7 +102,7 @@ def _by_analogy(rules: Sequence[AuthorFinding]) -> list[AuthorFinding]:
 
 
 def _who(names: Iterable[Token]) -> str:
-    words = frozenset[str]().union(*(vocabulary(token.css) for token in names))
+    words = frozenset[str]().union(*(names_in(token.css) for token in names))
     return (
         "system"
         if words & SYSTEM and not words & (BOT | AGENT)
@@ -121,7 +113,7 @@ def _who(names: Iterable[Token]) -> str:
 
 
 def _inner(item: Node, seen: Seen) -> dict[str, tuple[int, Token]]:
-    """The selectors by which an item, what is in it, and what is around it within the list can be told; with its level."""
+    """The selectors of an item, of what is in it and around it within the list, each with its level."""
     found: dict[str, tuple[int, Token]] = {}
     for token in tokens_of(item):
         found.setdefault(token.css, (0, token))
@@ -140,10 +132,10 @@ def _inner(item: Node, seen: Seen) -> dict[str, tuple[int, Token]]:
     return found
 
 
-def _choose(found: Iterable[tuple[int, Token]], names: frozenset[str]) -> Token | None:
+def _choose(found: Iterable[tuple[int, Token]], names: set[str]) -> Token | None:
     """The best selector: one whose name says it, then one of the message itself, then the most likely to hold."""
     ordered = sorted(
-        found, key=lambda each: (not vocabulary(each[1].css) & names, each[1].rank >= 5, each[0], each[1].rank)
+        found, key=lambda each: (not names_in(each[1].css) & names, each[1].rank >= 5, each[0], each[1].rank)
     )
     return ordered[0][1] if ordered else None
 

@@ -9,30 +9,34 @@ from pathlib import Path
 
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Frame
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from probes.chat.browser import Browser, first_line
 from probes.chat.learning import authors, places, talk
-from probes.chat.learning.findings import Click, Finding, Learnt, Messages, Sure
+from probes.chat.learning.findings import Finding, Learnt, Messages
+from probes.chat.learning.opening import Opening, sure
 from probes.chat.learning.page import Element, Look, Node
 from probes.chat.learning.places import Place
 from probes.chat.learning.selectors import Token
 from probes.chat.learning.visit import CLICK_S, Mark, PageVisit
+from probes.chat.learning.vocabulary import AUTHORS
 from probes.chat.redaction import redacted
 from probes.chat.safety import closed_roots
 from probes.target import Chat
 from scenarios.errors import HarnessFault
 from scenarios.model import Lang, Text
 
-LOOK_S, SHOT_S = 0.3, 0.1
-OPENING_S = 6.0  # after a click
-TRIES, STEPS = 3, 3  # launchers that are tried; clicks one after another
+SHOT_S = 0.1
 SETTLE_S = 1.5  # an answer is whole after so long without a change
 UNSENT_S = 2.0  # Enter has not sent it: the box still holds it
 LABELS = {
-    "launcher": Text(zh="入口", en="launcher"), "input": Text(zh="输入框", en="input"), "send": Text(zh="发送", en="send"),
-    "list": Text(zh="消息列表", en="list"), "ours": Text(zh="本方消息", en="our message"),
+    "launcher": Text(zh="入口", en="launcher"),
+    "input": Text(zh="输入框", en="input"),
+    "send": Text(zh="发送", en="send"),
+    "list": Text(zh="消息列表", en="list"),
+    "ours": Text(zh="本方消息", en="our message"),
     "theirs": Text(zh="对方消息", en="their message"),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -68,17 +72,18 @@ class _Learner:
         self._visit, self._wish = visit, wish
         self._learnt = Learnt(url=redacted(chat.url))
         self._marks: list[Mark] = []
-        self._clicked: list[str] = []
-        self._before: frozenset[tuple[int, int]] = frozenset()  # boxes that were shown before anything was clicked
+        label = LABELS["launcher"].in_(wish.lang)
+        self._opening = Opening(visit, wait_s=wish.wait_s, picture=wish.before, label=label)
 
     async def learn(self) -> Learnt:
         it = self._learnt
-        looks = await self._settled()
+        looks = await self._opening.settled()
         if await self._visit.refuse_banner():
             it.notes.append(Text(zh="已拒绝 cookie", en="cookies were refused"))
-            looks = await self._settled()
+            looks = await self._opening.settled()
         await self._visit.picture(self._wish.before)
-        box = await self._box(looks)
+        box = await self._opening.box(looks)
+        it.clicks, self._marks = self._opening.clicks, self._opening.marks
         if box is None:
             await self._no_box()
         else:
@@ -86,128 +91,37 @@ class _Learner:
                 await self._take_box(box)
                 await self._take_messages(box)
             except LookupError as error:
-                it.problems.append(Text(zh=f"没有能单独指明它的选择器（{error}）", en=str(error)))
+                self._miss(f"没有能单独指明它的选择器（{error}）", str(error))
             if it.messages is None:
                 await self._blind("消息", "the messages")
         await self._visit.picture(self._wish.found, self._marks)
         for text in self._visit.dialogs:
-            it.notes.append(
-                Text(zh=f"页面弹出对话框，已取消：{text}", en=f"the page opened a dialog, dismissed: {text}")
-            )
+            note = Text(zh=f"页面弹出对话框，已取消：{text}", en=f"the page opened a dialog, dismissed: {text}")
+            it.notes.append(note)
         return it
 
-    # --- the box, and what opens it -----------------------------------------------------------------------------------
-
-    async def _settled(self) -> list[Look]:
-        """Looks until the same is seen twice and something of a chat is there, or the wait is over."""
-        clock = asyncio.get_running_loop().time
-        until, last = clock() + self._wish.wait_s, None
-        while True:
-            looks = await self._visit.looks()
-            good = [*places.inputs(looks, least=places.INPUT_ALONE), *places.launchers(looks)]
-            seen = [(place.look.frame, place.element.id) for place in good]
-            if (seen and seen == last) or clock() > until:
-                return looks
-            last = seen
-            await asyncio.sleep(LOOK_S)
-
-    async def _box(self, looks: list[Look]) -> Place | None:
-        if found := places.inputs(looks, least=places.INPUT_ALONE):
-            return found[0]
-        self._before = frozenset((look.frame, each.id) for look in looks for each in look.of("editable"))
-        tried: set[tuple[int, int]] = set()
-        for _ in range(TRIES):
-            if (box := await self._open(looks, tried)) is not None:
-                return box
-            looks = await self._visit.looks()
-        self._learnt.clicks = ()
-        return next(iter(places.inputs(looks, least=places.INPUT_GUESS)), None)
-
-    async def _open(self, looks: list[Look], tried: set[tuple[int, int]]) -> Place | None:
-        """Clicks the best launcher, and what it offers then, until a box appears."""
-        before = self._before
-        clicks: list[Click] = []
-        known: set[tuple[int, int]] = set()
-        for step in range(STEPS):
-            choice = [place for place in places.launchers(looks) if _key(place) not in tried | known]
-            if not choice:
-                return None
-            launcher = choice[0]
-            tried.add(_key(launcher))
-            known |= {(look.frame, each.id) for look in looks for each in look.elements}
-            click = await self._click(launcher, first=not step)
-            if click is None:
-                return None
-            clicks.append(click)
-            self._learnt.clicks = tuple(clicks)
-            looks = await self._opened(before, known)
-            if found := places.inputs(looks, before, places.INPUT_OPENED):
-                return found[0]
-        return None
-
-    async def _click(self, launcher: Place, *, first: bool) -> Click | None:
-        frame = self._visit.page.frames[launcher.look.frame]
-        try:
-            token = await self._visit.selector(frame, launcher.element.id, clicked=True)
-            way = await self._visit.way_in(frame)
-        except LookupError:
-            return None
-        mark: Mark = (LABELS["launcher"].in_(self._wish.lang), frame, launcher.element.id)
-        if first:
-            await self._visit.picture(self._wish.before, [mark])
-        try:
-            await self._visit.place(frame, token.css).click(timeout=CLICK_S * 1000)
-        except PlaywrightError:
-            return None
-        self._marks.append(mark)
-        self._clicked.append(token.css)
-        finding = Finding("open", token.css, _sure(launcher, places.LAUNCHER), launcher.why).weaker(token)
-        return Click(token.css, tuple(each.css for each in way), finding.sure, finding.why)
-
-    async def _opened(self, before: frozenset[tuple[int, int]], known: set[tuple[int, int]]) -> list[Look]:
-        """Looks until a box is there that can be written into, or something else to click, or the wait is over."""
-        clock = asyncio.get_running_loop().time
-        start, last = clock(), None
-        while True:
-            await asyncio.sleep(LOOK_S)
-            looks = await self._visit.looks()
-            boxes = places.inputs(looks, before, places.INPUT_OPENED)
-            more = [place for place in places.launchers(looks) if _key(place) not in known]
-            seen = (
-                [_key(each) for each in boxes],
-                [_key(each) for each in more],
-                [each.element.box for each in boxes[:1]],
-            )
-            waited = clock() - start
-            if boxes and boxes[0].element.enabled and seen == last:
-                return looks
-            if waited > OPENING_S or (more and not boxes and waited > OPENING_S / 2):
-                return looks
-            last = seen
+    # --- the box ------------------------------------------------------------------------------------------------------
 
     async def _take_box(self, box: Place) -> None:
-        it, frame = self._learnt, self._visit.page.frames[box.look.frame]
+        it, frame = self._learnt, self._visit.frames[box.look.frame]
         token = await self._visit.selector(frame, box.element.id, clicked=True)
         way = await self._visit.way_in(frame)
         it.frames = tuple(each.css for each in way)
         least = places.INPUT_OPENED if it.clicks else places.INPUT_ALONE
-        it.input = Finding("input", token.css, _sure(box, least), box.why).weaker(token)
+        it.input = Finding("input", token.css, sure(box, least), box.why).weaker(token)
         why = Text(zh="输入框出现并可用", en="the box is shown and can be used")
         watched = await self._visit.selector(frame, box.element.id)
         usable = ":enabled" if box.element.tag in ("input", "textarea") else ""
         ready = ", ".join(dict.fromkeys(f"{css}{usable}" for css in (watched.css, token.css)))
         it.ready = Finding("ready", ready, "guess", (why,))
         it.ready_socket = bool(await self._visit.sockets(frame))
-        if not box.element.enabled:
-            it.notes.append(Text(zh="输入框一直不可用", en="the box could not be used"))
         self._marks.append((LABELS["input"].in_(self._wish.lang), frame, box.element.id))
         await self._take_button(box.look, box.element, frame)
 
     async def _take_button(self, look: Look, box: Element, frame: Frame) -> None:
-        why = Text(zh="多数聊天窗口用回车发送", en="most chats send by Enter")
-        sure: Sure = "guess"
         if self._learnt.send is None:
-            self._learnt.send = Finding("send", "Enter", sure, (why,))
+            why = Text(zh="多数聊天窗口用回车发送", en="most chats send by Enter")
+            self._learnt.send = Finding("send", "Enter", "guess", (why,))
         for button in places.send_buttons(look, box)[:1]:
             if self._learnt.button is None:
                 self._learnt.button = (await self._visit.selector(frame, button.element.id, clicked=True)).css
@@ -216,25 +130,32 @@ class _Learner:
     # --- the messages -------------------------------------------------------------------------------------------------
 
     async def _take_messages(self, box: Place) -> None:
-        frame = self._visit.page.frames[box.look.frame]
-        if self._wish.send is None:
+        frame = self._visit.frames[box.look.frame]
+        if not box.element.enabled:
+            self._miss("输入框一直不可用", "the box could not be used: it stayed disabled")
+        if self._wish.send is None or not box.element.enabled:
             await self._still(box, frame)
             return
-        before, shots = await self._turn(box, frame, self._wish.send)
+        try:
+            before, shots = await self._turn(box, frame, self._wish.send)
+        except PlaywrightTimeout:
+            self._miss("输入框不接受输入", "the box does not take input")
+            await self._still(box, frame)
+            return
         seen = talk.read_turn(before, shots, self._wish.send, box.element.id)
         self._learnt.sent = self._wish.send
         if seen is None:
-            self._learnt.problems.append(
-                Text(zh="消息已发送，但页面没有显示它", en="our message was sent, and the page never showed it")
-            )
+            self._miss("消息已发送，但页面没有显示它", "our message was sent, and the page never showed it")
             self._learnt.proven = False
             await self._blind("本方消息", "our message")
             await self._still(box, frame)
             return
         self._learnt.answer = " / ".join(node.text for node in seen.new)[:200] or None
         if not seen.new:
-            self._learnt.problems.append(Text(zh=f"{self._wish.reply_s:g} 秒内没有回答，对方的消息未知",
-                                              en=f"no answer within {self._wish.reply_s:g} s: what theirs look like is not known"))  # fmt: skip
+            self._miss(
+                f"{self._wish.reply_s:g} 秒内没有回答，对方的消息未知",
+                f"no answer within {self._wish.reply_s:g} s: what theirs look like is not known",
+            )
         self._learnt.messages = await self._messages(frame, seen, before, shots)
         if self._learnt.send is not None and self._learnt.send.css == "Enter":
             why = Text(zh="回车已发出消息", en="Enter sent our message")
@@ -265,18 +186,15 @@ class _Learner:
                 seen = talk.read_turn(before, shots, text, box.element.id)
                 if seen is not None and seen.new:
                     break
-                if (
-                    seen is None
-                    and clock() - start > UNSENT_S
-                    and self._learnt.send
-                    and self._learnt.send.css == "Enter"
-                ):
+                if seen is None and clock() - start > UNSENT_S:
                     await self._press_button(frame, text)
         return before, shots
 
     async def _press_button(self, frame: Frame, text: str) -> None:
         """Enter did not send it, for the box still holds it: the button is clicked, if there is one."""
         assert self._learnt.input is not None
+        if self._learnt.send is None or self._learnt.send.css != "Enter":
+            return
         place = self._visit.place(frame, self._learnt.input.css)
         held = await place.evaluate("(e) => e.value ?? e.textContent")
         if self._learnt.button is None or talk.same(str(held)) != talk.same(text):
@@ -321,7 +239,7 @@ class _Learner:
         token = await self._visit.selector(frame, place.element.id)
         root = await self._visit.tree(frame)
         held = next((node for node in root.nodes() if node.id == place.element.id), None)
-        item = talk.item_in(held, authors.AUTHORS) if held is not None else None
+        item = talk.item_in(held, AUTHORS) if held is not None else None
         self._marks.append((LABELS["list"].in_(self._wish.lang), frame, place.element.id))
         members = [] if held is None or item is None else talk.members_of(held, item)
         self._marks += [
@@ -330,7 +248,7 @@ class _Learner:
         why = Text(zh="列表中已有的内容", en="what the list already holds")
         none = Text(zh="列表为空，假定每个子元素是一条消息", en="the list is empty: each child is taken for a message")
         self._learnt.messages = Messages(
-            list=Finding("list", token.css, _sure(place, places.LIST), place.why).weaker(token),
+            list=Finding("list", token.css, sure(place, places.LIST), place.why).weaker(token),
             item=Finding("item", item.css if item else ":scope > *", "guess", (why if item else none,)),
             authors=tuple(authors.still(members)),
         )
@@ -338,59 +256,44 @@ class _Learner:
     # --- what could not be found --------------------------------------------------------------------------------------
 
     async def _no_box(self) -> None:
-        it, looks = self._learnt, await self._visit.looks()
-        if self._clicked and any(places.form_before(look, self._before) for look in looks):
-            it.problems.append(
-                Text(
-                    zh="聊天之前要求填写个人信息；本工具不会代填",
-                    en="a form asks who we are before the chat; it is not filled in",
-                )
+        looks = await self._visit.looks()
+        if self._opening.clicked and any(places.form_before(look, self._opening.before) for look in looks):
+            self._miss(
+                "聊天之前要求填写个人信息；本工具不会代填",
+                "a form asks who we are before the chat; it is not filled in",
             )
         for url in dict.fromkeys(self._visit.windows):
-            it.problems.append(
-                Text(
-                    zh=f"聊天要在新窗口中打开：{url}；请对该地址运行本命令",
-                    en=f"it wants to open a window at {url}: learn that address",
-                )
+            self._miss(
+                f"聊天要在新窗口中打开：{url}；请对该地址运行本命令",
+                f"it wants to open a window at {url}: learn that address",
             )
         if self._visit.away is not None:
-            it.problems.append(
-                Text(
-                    zh=f"点击后要前往另一主机（{self._visit.away}），已阻止",
-                    en=f"it wanted to leave for another host ({self._visit.away}), which was stopped",
-                )
+            self._miss(
+                f"点击后要前往另一主机（{self._visit.away}），已阻止",
+                f"it wanted to leave for another host ({self._visit.away}), which was stopped",
             )
         await self._blind("输入框", "a box to write into")
-        if self._clicked:
-            tried = ", ".join(self._clicked)
-            it.problems.append(
-                Text(zh=f"点击 {tried} 之后没有出现输入框", en=f"no box to write into appeared after clicking {tried}")
-            )
+        if self._opening.clicked:
+            tried = ", ".join(self._opening.clicked)
+            self._miss(f"点击 {tried} 之后没有出现输入框", f"no box to write into appeared after clicking {tried}")
         else:
-            it.problems.append(
-                Text(zh="没有找到聊天入口，也没有找到输入框", en="neither a launcher nor a box to write into was found")
-            )
+            self._miss("没有找到聊天入口，也没有找到输入框", "neither a launcher nor a box to write into was found")
+
+    def _miss(self, zh: str, en: str) -> None:
+        self._learnt.problems.append(Text(zh=zh, en=en))
 
     async def _blind(self, zh: str, en: str) -> None:
         """Says that something may be hidden where nobody can look."""
         roots = await closed_roots(self._visit.page)
         if roots:
             names = ", ".join(roots)
-            self._learnt.problems.append(
-                Text(zh=f"没有找到{zh}：页面有封闭的 shadow root，无人能读取：{names}",
-                     en=f"{en}: the page has closed shadow roots, which nobody can read: {names}")
-            )  # fmt: skip
+            self._miss(
+                f"没有找到{zh}：页面有封闭的 shadow root，无人能读取：{names}",
+                f"{en}: the page has closed shadow roots, which nobody can read: {names}",
+            )
         elif en == "the messages":
-            self._learnt.problems.append(Text(zh="没有找到消息列表", en="no list of messages was found"))
-
-
-def _key(place: Place) -> tuple[int, int]:
-    return place.look.frame, place.element.id
+            self._miss("没有找到消息列表", "no list of messages was found")
 
 
 def _by_id(look: Look, number: int) -> Element | None:
     return next((each for each in look.elements if each.id == number), None)
-
-
-def _sure(place: Place, least: float) -> Sure:
-    return "likely" if place.points >= least + places.LIKELY else "guess"

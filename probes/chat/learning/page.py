@@ -112,10 +112,8 @@ class Node:
     @cached_property
     def text(self) -> str:
         """All words in it, one space between any two pieces."""
-        pieces: list[str] = []
-        for kid in self._read():  # a stream adds its text in pieces
-            pieces.append(kid if isinstance(kid, str) else f" {kid.text} ")
-        return " ".join("".join(pieces).split())
+        pieces = (kid if isinstance(kid, str) else f" {kid.text} " for kid in self._read())
+        return " ".join("".join(pieces).split())  # a stream adds its text in pieces
 
     def _read(self) -> list[Node | str]:
         """What the observer reads: of a host, its shadow tree only."""

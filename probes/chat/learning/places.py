@@ -5,47 +5,31 @@ Each sign adds or takes points and has its words, so that the proposal can say w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from probes.chat.learning.page import Element, Look
+from probes.chat.learning.vocabulary import (
+    ASKS,
+    CALLS,
+    INPUT_CODES,
+    LAUNCHER_CODES,
+    LIST_CODES,
+    NOT_INPUT,
+    NOT_INPUT_TYPES,
+    NOT_LAUNCHER,
+    NOT_LAUNCHER_CODES,
+    NOT_SEND,
+    SEND_CODES,
+    SENDS,
+    WEAK_CALLS,
+)
 from scenarios.model import Text
 
 LAUNCHER, INPUT_ALONE, INPUT_OPENED, INPUT_GUESS, SEND, LIST = 4.0, 5.0, 3.0, 3.0, 3.5, 3.5  # least points
 REASONS = 3
 LIKELY = 2.5  # points above the least that make it likely rather than a guess
-
-CHAT = r"客服|咨询|聊天|对话|会话|chat|messenger|live ?agent|web ?im\b|kefu"
-CALLS = re.compile(
-    rf"在线客服|联系客服|人工客服|智能客服|在线咨询|咨询|客服|聊天|对话|有问题|{CHAT}|message us|talk to us|ask us|ask a|"
-    r"virtual assistant|assistant|智能助手|小助手|问一问|need help", re.IGNORECASE)  # fmt: skip
-WEAK_CALLS = re.compile(r"帮助|help|support|支持|服务|contact|联系", re.IGNORECASE)
-LAUNCHER_CODES = re.compile(r"chat|launch|kefu|messenger|livechat|webim|widget|bubble|customer-?service|assistant|support",
-                            re.IGNORECASE)  # fmt: skip
-NOT_LAUNCHER = re.compile(
-    r"登录|注册|购买|下单|支付|关闭|下载|回到?顶部|返回顶部|搜索|电话|拨打|热线|邮件|邮箱|反馈|投诉建议|微信|公众号|"
-    r"log ?in|sign ?(in|up)|register|buy|pay|checkout|close|dismiss|cookie|accept|download|back to top|scroll|search|"
-    r"call us|phone|e-?mail|feedback|subscribe|minimi[sz]e|history", re.IGNORECASE)  # fmt: skip
-NOT_LAUNCHER_CODES = re.compile(r"close|dismiss|cookie|consent|back-?to-?top|gotop|backtop|scroll|search|share|nav-?toggle|menu",
-                                re.IGNORECASE)  # fmt: skip
-ASKS = re.compile(
-    r"输入.{0,8}(问题|消息|内容|咨询)|请输入|说点什么|想(咨询|问)|有什么(问题|可以)|请描述|发送?消息|"
-    r"(type|write|enter|send).{0,12}(message|question|here|reply)|\bmessage\b|ask (me|us|a|any)|say something|how can we help|"
-    r"\breply\b|chat", re.IGNORECASE)  # fmt: skip
-INPUT_CODES = re.compile(r"chat|message|msg|composer|send-?box|reply|talk|im-|webim|question|prompt", re.IGNORECASE)
-NOT_INPUT = re.compile(
-    r"搜索|查询|关键[字词]|邮箱|手机|电话|姓名|称呼|验证码|密码|账号|帐号|用户名|地址|卡号|证件|金额|订阅|"
-    r"search|query|keyword|e-?mail|phone|mobile|your name|first ?name|last ?name|user ?name|captcha|password|login|"
-    r"address|zip|post ?code|amount|subscribe|newsletter|coupon|comment", re.IGNORECASE)  # fmt: skip
-NOT_INPUT_TYPES = ("search", "email", "tel", "url", "password", "number", "date")
-SENDS = re.compile(r"发\s*送|\bsend\b|^(submit|提交|回复|reply|➤|➔|→|↑|✈️?|🡒|▶)$", re.IGNORECASE)
-SEND_CODES = re.compile(r"send|submit", re.IGNORECASE)
-NOT_SEND = re.compile(r"文件|图片|表情|附件|上传|语音|关闭|清[空除]|评价|截图|结束|attach|upload|file|image|emoji|gif|voice|mic|"
-                      r"record|close|clear|menu|rate|end chat|转人工|feedback", re.IGNORECASE)  # fmt: skip
-LIST_CODES = re.compile(r"messages?\b|msg|chat-?(log|list|body|content|history)|\blog\b|history|transcript|conversation|feed",
-                        re.IGNORECASE)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
+from probes.chat.learning.authors import REST
 from probes.chat.learning.findings import AuthorFinding, Finding, Learnt, Sure, joined
 from probes.chat.learning.proof import Proof
 from scenarios.model import Lang, Text
@@ -17,10 +18,11 @@ SURE: dict[Sure, Text] = {
 }
 HEAD = Text(
     zh="聊天窗口配置，由 shopper chat learn 提出：{url}\n"
-    "# 每行注明把握：已证实（用本文件重新打开页面并走通一轮）、很可能、猜测。使用前请逐行核对；各键含义见 docs/chat.md。",
+    "# 每行注明把握：已证实（用本文件重新走通一轮）、很可能、猜测。\n"
+    "# 使用前请逐行核对；各键含义见 docs/chat.md。",
     en="A widget profile proposed by shopper chat learn: {url}\n"
-    "# Each line says how sure it is: proven (by a second session with this file), likely, a guess. Check it before use;\n"
-    "# docs/chat.md says what the keys mean.",
+    "# Each line says how sure it is: proven (by a second session with this file), likely, a guess.\n"
+    "# Check it before use; docs/chat.md says what the keys mean.",
 )
 NOTICES = (
     ("queue", r"前面还有\s*(?P<position>\d+)\s*(位|人|名)"),
@@ -34,6 +36,9 @@ COMMON = Text(
 )
 LOOK_ALIKE = Text(
     zh="未见过人工客服：接入通知之后即视为人工", en="no human was seen: after the joined notice it is one"
+)
+OWN_KEY = Text(
+    zh="每条消息各不相同；若重绘后不变可启用", en="each message has its own; take it in if a redraw does not change it"
 )
 SOCKET = Text(
     zh="等 WebSocket 接通，以免丢失首条消息", en="the page's WebSocket was open; a message before that may be lost"
@@ -158,23 +163,22 @@ def write_profile(learnt: Learnt, name: str, lang: Lang) -> str:
                 + Text(zh="也可点击此按钮", en="the button, if Enter does not do").in_(lang)
             )
     lines.append("messages:")
-    for part in (held.list, held.item, held.text):
-        if part is not None:
-            lines.append(f"  {part.what}: {_text(part.css)}{note(part.sure, *part.why)}")
+    parts = [part for part in (held.list, held.item, held.text) if part is not None]
+    lines += [f"  {part.what}: {_text(part.css)}{note(part.sure, *part.why)}" for part in parts]
     if held.drop:
         lines.append(
             f"  drop: [{', '.join(map(_text, held.drop))}]{note('likely', Text(zh='不属于原话', en='nobody said it'))}"
         )
     if held.key:
-        lines.append(f"  # key: {_text(held.key)}  # " + Text(
-            zh="每条消息各不相同；若重绘后不变可启用", en="each message has its own; take it in if it stays when the list is redrawn").in_(lang))  # fmt: skip
+        lines.append(f"  # key: {_text(held.key)}  # {OWN_KEY.in_(lang)}")
     lines.append("  authors:")
     for rule in held.authors:
         how = f"css: {_text(rule.css)}" if rule.css is not None else f"starts: {_text(rule.starts or '')}"
         lines.append(f"    - {{who: {rule.who}, {how}}}{note(rule.sure, *rule.why)}")
     if held.typing is not None:
         lines.append(f"typing: {_text(held.typing.css)}{note(held.typing.sure, *held.typing.why)}")
-    lines.append(f"agent_after_joined: true{note('guess', LOOK_ALIKE)}")
+    if any(rule.who == "bot" and REST in rule.why for rule in held.authors):
+        lines.append(f"agent_after_joined: true{note('guess', LOOK_ALIKE)}")
     lines.append(f"notices:{note('guess', COMMON)}")
     by = "[system, bot, unknown]"
     lines += [f"  - {{role: {role}, by: {by}, pattern: '{pattern}'}}" for role, pattern in NOTICES]

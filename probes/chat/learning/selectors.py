@@ -102,10 +102,8 @@ def for_one(path: Sequence[Step]) -> list[Token]:
     found += [Token(a.css + b.css, max(a.rank, b.rank)) for a, b in combinations(classes[:4], 2)]
     found += [Token(f"{tag}{token.css}", token.rank) for token in own if token.css[0] in ".[" and token.rank <= 4]
     found.append(Token(tag, 4))
-    above = [
-        (token, n) for n, step in enumerate(path[1:]) for token in tokens(step.tag, step.attrs)[:3] if token.rank < 5
-    ]
-    for token, _ in above[:12]:
+    above = [token for step in path[1:] for token in tokens(step.tag, step.attrs)[:3] if token.rank < 5]
+    for token in above[:12]:
         for mine in [*own[:3], Token(tag, 4)]:
             if mine.rank < 5:
                 found.append(Token(f"{token.css} {mine.css}", max(token.rank, mine.rank, 3)))

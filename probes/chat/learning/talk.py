@@ -6,16 +6,15 @@ Pure functions: trees in, nodes and selectors out. The trees are those before we
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from probes.chat.learning.page import Node
 from probes.chat.learning.selectors import Token, shared, tokens
-from probes.chat.widget import PROGRESS
+from probes.chat.learning.vocabulary import LIST_CODES
+from probes.chat.notices import PROGRESS
 
-LISTLIKE = re.compile(r"messages?\b|msg|chat-?(log|list|body|content|history)|\blog\b|history|transcript|conversation|feed",
-                      re.IGNORECASE)  # fmt: skip
 TEXT_TAGS = ("p", "span", "strong", "em", "b", "i", "a", "td", "code", "h1", "h2", "h3", "h4", "time", "small", "label")
 SPARE = 60  # letters that a message may hold besides what was said: name, time, state
 CLOSE = 0.3  # of what the best selector covers, another may leave out if it tells more messages apart
@@ -221,7 +220,7 @@ def _list_of(ours: Node, members: Sequence[Node], region: Node) -> Node:
 def _listlike(node: Node) -> bool:
     names = f"{node.attrs.get('id', '')} {node.attrs.get('class', '')}"
     role = node.attrs.get("role") in ("log", "feed", "list")
-    return role or "aria-live" in node.attrs or node.scrolls or bool(LISTLIKE.search(names))
+    return role or "aria-live" in node.attrs or node.scrolls or bool(LIST_CODES.search(names))
 
 
 def _inside(node: Node, place: Node) -> bool:
@@ -251,7 +250,7 @@ def _tokens(tag: str, attrs: tuple[tuple[str, str], ...]) -> tuple[Token, ...]:
     return tuple(token for token in tokens(tag, dict(attrs)) if "aria-label" not in token.css)
 
 
-def item_in(held: Node, but: frozenset[str] = frozenset()) -> Token | None:
+def item_in(held: Node, but: Collection[str] = ()) -> Token | None:
     """Returns what the messages that a list already holds have in common; None if it holds none.
 
     Args:
@@ -263,7 +262,7 @@ def item_in(held: Node, but: frozenset[str] = frozenset()) -> Token | None:
     while len(top) == 1 and not top[0].own and not tokens_of(top[0]):
         top = [kid for kid in top[0].kids if isinstance(kid, Node) and kid.text]
     good = (token for token in shared(tokens_of(node) for node in top) if token.rank < 5)
-    best = next((token for token in good if not but & set(re.split(r"[^a-z]+", token.css.lower()))), None)
+    best = next((token for token in good if not set(but) & set(re.split(r"[^a-z]+", token.css.lower()))), None)
     return best or (Token(top[0].tag, 5) if top and top[0].tag in ("li", "article") else None)
 
 

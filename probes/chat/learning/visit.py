@@ -27,6 +27,10 @@ from scenarios.model import Lang
 
 FINDER = Path(__file__).parent.with_name("learner.js").read_text(encoding="utf-8")
 MARKS = Path(__file__).parent.with_name("marks.js").read_text(encoding="utf-8")
+COUNTER = """(%s)({now: () => performance.now(), record: () => {}, hosts: %s, opened: (n) => {
+  const name = %s;
+  window[name] = (window[name] ?? 0) + n;
+}})"""
 CLICK_S = 4.0
 PICTURE_S = 10.0
 LOAD_S = 20.0
@@ -45,17 +49,14 @@ class PageVisit:
             chat, blocked=lambda _: None, told=lambda kind, text: self.dialogs.append(f"{kind}: {text[:80]}")
         )
         self._finders: dict[Frame, JSHandle] = {}
+        self.frames: list[Frame] = []  # all that were ever looked at: a look names them by their place here
         self._context: BrowserContext | None = None
         self._sockets = f"_{secrets.token_hex(6)}"
         self.page: Page
 
     async def __aenter__(self) -> PageVisit:
         self._context = context = await self._browser.context(self._chat.url, self._lang)
-        hosts = json.dumps(self._guard.sockets())
-        counted = f"window[{json.dumps(self._sockets)}] = (window[{json.dumps(self._sockets)}] ?? 0) + n"
-        await context.add_init_script(
-            f"({WIRE})({{now: () => performance.now(), record: () => {{}}, hosts: {hosts}, opened: (n) => {{ {counted}; }}}})"
-        )
+        await context.add_init_script(COUNTER % (WIRE, json.dumps(self._guard.sockets()), json.dumps(self._sockets)))
         await self._guard.watch(context)
         self.page = await context.new_page()
         context.on("page", self._on_window)
@@ -111,12 +112,14 @@ class PageVisit:
         size = self.page.viewport_size or {"width": 1280, "height": 800}
         view = (float(size["width"]), float(size["height"]))
         found: list[Look] = []
-        for number, frame in enumerate(self.page.frames):
+        for frame in self.page.frames:
+            if frame not in self.frames:
+                self.frames.append(frame)
             with contextlib.suppress(PlaywrightError):
                 place = await self._frame_place(frame, found)
                 if place is not None:
                     raw = await (await self._finder(frame)).evaluate("(f) => f.look()")
-                    found.append(look_of(number, raw, view=view, **place))
+                    found.append(look_of(self.frames.index(frame), raw, view=view, **place))
         return found
 
     async def _frame_place(self, frame: Frame, looks: Sequence[Look]) -> dict[str, Any] | None:
@@ -128,7 +131,7 @@ class PageVisit:
         if box is None or box["width"] < 2 or box["height"] < 2:
             return None
         number = await (await self._finder(frame.parent_frame)).evaluate("(f, e) => f.id(e)", element)
-        outer = next((each for each in looks if self.page.frames[each.frame] is frame.parent_frame), None)
+        outer = next((each for each in looks if self.frames[each.frame] is frame.parent_frame), None)
         host = next((each for each in outer.elements if each.id == number), None) if outer else None
         about = f"{host.words} {host.codes}" if host else ""
         return {"at": (box["x"], box["y"]), "about": about, "fixed": host.fixed if host else False}
@@ -211,7 +214,7 @@ class PageVisit:
                     rows.append({"label": label, "box": [box[key] for key in ("x", "y", "width", "height")]})
         drawn = await self.page.evaluate_handle(f"({MARKS})", rows) if rows else None
         try:
-            path.write_bytes(await self.page.screenshot(timeout=PICTURE_S * 1000))
+            await self.page.screenshot(path=path, timeout=PICTURE_S * 1000)
         finally:
             if drawn is not None:
                 with contextlib.suppress(PlaywrightError):
