@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-HEAD = '<!doctype html><html><head><meta charset="utf-8"><link rel="icon" href="data:,"><title>Bank</title>'
+HEAD = '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>Bank</title>'
 BANK = """<header><nav><a href="#">Cards</a> <a href="#">Loans</a> <a href="tel:95000">Call us</a></nav>
   <form role="search"><input type="search" placeholder="Search this site"><button>Search</button></form></header>
   <h1>Bank</h1><p>Everything about money.</p>
@@ -28,118 +28,119 @@ WIDGET = """<style>
  <div class="css-9z8y7x" role="log" aria-live="polite"></div>
  <div class="css-0dots" data-testid="typing-indicator" style="display:none">…</div>
  <div><textarea class="css-7q7q7q" aria-label="Type your message" rows="2"></textarea>
- <button class="css-3w3w3w" aria-label="Attach a file">+</button><button class="css-2e2e2e" aria-label="Send">➤</button></div>
+ <button class="css-3w3w3w" aria-label="Attach a file">+</button>
+ <button class="css-2e2e2e" aria-label="Send">➤</button></div>
 </div>"""
 TALK = """const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
-function talk(root) {
-  const $ = (css) => root.querySelector(css);
-  const log = $("[role=log]"), box = $("textarea"), send = $("[aria-label=Send]");
-  let n = 0;
-  const add = (author, text) => {
-    const row = document.createElement("div");
-    row.className = author === "visitor" ? "jss41 jss42" : "jss41";
-    row.dataset.author = author;
-    row.dataset.messageId = `m-${Date.now()}-${++n}`;
-    row.innerHTML = '<span class="css-5t4r3e sender"></span><div class="css-6u6u6u body"></div><time>12:0' + n + "</time>";
-    row.querySelector(".sender").textContent = author === "visitor" ? "You" : "Bank bot";
-    row.querySelector(".body").textContent = text;
-    log.append(row);
-  };
-  add("bot", "Hello, how can I help?");
-  send.onclick = async () => {
-    const text = box.value.trim();
-    if (!text) return;
-    fetch("/said", { method: "POST", body: text });
-    box.value = "";
-    add("visitor", text);
-    await sleep(150);
-    $("[data-testid]").style.display = "";
-    await sleep(500);
-    $("[data-testid]").style.display = "none";
-    add("bot", `You wrote ${text.length} letters. Thank you.`);
-  };
-}"""
+const $ = (css) => document.querySelector(css);
+const log = $("[role=log]"), box = $("textarea"), send = $("[aria-label=Send]");
+let n = 0;
+const add = (author, text) => {
+  const row = document.createElement("div");
+  row.className = author === "visitor" ? "jss41 jss42" : "jss41";
+  row.dataset.author = author;
+  row.dataset.messageId = `m-${Date.now()}-${++n}`;
+  row.innerHTML = `<span class="css-5t4r3e sender"></span><div class="css-6u6u6u body"></div><time>12:0${n}</time>`;
+  row.querySelector(".sender").textContent = author === "visitor" ? "You" : "Bank bot";
+  row.querySelector(".body").textContent = text;
+  log.append(row);
+};
+add("bot", "Hello, how can I help?");
+send.onclick = async () => {
+  const text = box.value.trim();
+  if (!text) return;
+  fetch("/said", { method: "POST", body: text });
+  box.value = "";
+  add("visitor", text);
+  await sleep(150);
+  $("[data-testid]").style.display = "";
+  await sleep(800);
+  $("[data-testid]").style.display = "none";
+  add("bot", `You wrote ${text.length} letters. Thank you.`);
+};"""
 LAUNCHER = (
-    """position:fixed;right:20px;bottom:20px;width:56px;height:56px;border-radius:28px;background:#06c;cursor:pointer"""
+    "position:fixed;right:20px;bottom:20px;width:56px;height:56px;border-radius:28px;background:#06c;cursor:pointer"
 )
+ABOVE = "position:fixed;right:20px;bottom:90px"
 
+# BANK, LAUNCHER, ABOVE: as here. OTHER: the same server under its other name, which is another origin.
 PAGES = {
-    # The launcher stands in the page, the widget in an iframe of another origin, which grows when it is opened.
-    "framed": HEAD + "</head><body>" + BANK + f"""<div id="open-chat" aria-label="在线客服" style="{LAUNCHER}"></div>
-      <iframe id="support-frame" title="Chat" src="{{other}}/widget" hidden
-        style="position:fixed;right:20px;bottom:90px;width:370px;height:450px;border:0"></iframe><script>
-      document.getElementById("open-chat").onclick = () => {{{{ document.getElementById("support-frame").hidden = false; }}}};
-      </script></body></html>""",
+    # The launcher stands in the page, the widget in an iframe of another origin that is hidden until then.
+    "framed": """BANK<div id="open-chat" aria-label="在线客服" style="LAUNCHER"></div>
+      <iframe id="support-frame" title="Chat" src="OTHER/widget" hidden style="ABOVE;width:370px;height:450px"></iframe>
+      <script>document.getElementById("open-chat").onclick = () => {
+        document.getElementById("support-frame").hidden = false;
+      };</script>""",
     # Both in iframes of their own, the widget in one within another.
-    "nested": HEAD + "</head><body>" + BANK + """<iframe id="launcher-frame" title="Open the chat" src="{other}/button"
+    "nested": """BANK<iframe id="launcher-frame" title="Open the chat" src="OTHER/button"
         style="position:fixed;right:20px;bottom:20px;width:80px;height:80px;border:0"></iframe>
       <div id="holder"></div><script>
-      window.onmessage = (event) => {{
-        if (event.data === "open") document.getElementById("holder").innerHTML = `<iframe class="outer" src="/outer"
-          style="position:fixed;right:20px;bottom:110px;width:390px;height:470px;border:0"></iframe>`;
-      }};</script></body></html>""",
-    "button": HEAD + """</head><body><button class="bubble" style="width:60px;height:60px" onclick="parent.postMessage('open','*')">
-      💬</button></body></html>""",
-    "outer": HEAD + """</head><body style="margin:0"><iframe name="inner" src="{other}/widget"
-      style="width:370px;height:450px;border:0"></iframe></body></html>""",
-    "widget": HEAD + "</head><body style='margin:0'>" + WIDGET.replace("{", "{{").replace("}", "}}") + "<script>"
-      + TALK.replace("{", "{{").replace("}", "}}") + "talk(document);</script></body></html>",
+      window.onmessage = (event) => {
+        if (event.data === "open") document.getElementById("holder").innerHTML =
+          `<iframe class="outer" src="/outer" style="ABOVE;width:390px;height:470px;border:0"></iframe>`;
+      };</script>""",
+    "button": """<button class="bubble" style="width:60px;height:60px">&#9993;</button>
+      <script>document.querySelector("button").onclick = () => parent.postMessage("open", "*");</script>""",
+    "outer": """<body style="margin:0"><iframe name="inner" src="OTHER/widget"
+      style="width:370px;height:450px;border:0"></iframe>""",
+    "widget": f"<body style='margin:0'>{WIDGET}<script>{TALK}</script>",
     # The whole of it in an open shadow tree, each message in one of its own.
-    "shadow": HEAD + "</head><body>" + BANK + """<help-chat></help-chat><script>
-      customElements.define("chat-message", class extends HTMLElement {{
-        connectedCallback() {{
-          this.attachShadow({{ mode: "open" }}).innerHTML = "<p></p>";
+    "shadow": """BANK<help-chat></help-chat><script>
+      customElements.define("chat-message", class extends HTMLElement {
+        connectedCallback() {
+          this.attachShadow({ mode: "open" }).innerHTML = "<p></p>";
           this.shadowRoot.querySelector("p").textContent = this.words;
-        }}
-      }});
-      customElements.define("help-chat", class extends HTMLElement {{
-        connectedCallback() {{
-          const root = this.attachShadow({{ mode: "open" }});
-          root.innerHTML = `<button part="fab" style="LAUNCHER">Chat</button><section hidden style="position:fixed;
-            right:20px;bottom:90px;width:320px;background:#eee"><div class="stream" style="height:260px;overflow:auto"></div>
-            <div class="composer" contenteditable="true" data-placeholder="说点什么" style="min-height:30px;background:#fff">
-            </div></section>`;
-          const add = (by, words) => {{
+        }
+      });
+      customElements.define("help-chat", class extends HTMLElement {
+        connectedCallback() {
+          const root = this.attachShadow({ mode: "open" });
+          root.innerHTML = `<button part="fab" style="LAUNCHER">Chat</button>
+            <section hidden style="ABOVE;width:320px;background:#eee">
+            <div class="stream" style="height:260px;overflow:auto"></div>
+            <div class="composer" contenteditable="true" data-placeholder="说点什么" style="min-height:30px"></div>
+            </section>`;
+          const add = (by, words) => {
             const row = document.createElement("chat-message");
-            row.setAttribute("by", by);
-            row.className = `entry from-${{by}}`;
+            row.className = `entry from-${by}`;
             row.words = words;
             root.querySelector(".stream").append(row);
-          }};
-          root.querySelector("button").onclick = () => {{
+          };
+          root.querySelector("button").onclick = () => {
             root.querySelector("section").hidden = false;
             root.querySelector("button").hidden = true;
-          }};
-          root.querySelector(".composer").onkeydown = (event) => {{
+          };
+          root.querySelector(".composer").onkeydown = (event) => {
             if (event.key !== "Enter") return;
             event.preventDefault();
             const text = event.target.textContent.trim();
             event.target.textContent = "";
-            fetch("/said", {{ method: "POST", body: text }});
+            fetch("/said", { method: "POST", body: text });
             add("customer", text);
-            setTimeout(() => {{ add("assistant", "好的，"); add("assistant", "请稍等，我来查一下。"); }}, 300);
-          }};
-        }}
-      }});</script></body></html>""".replace("LAUNCHER", LAUNCHER),
+            setTimeout(() => { add("assistant", "好的，"); add("assistant", "请稍等，我来查一下。"); }, 300);
+          };
+        }
+      });</script>""",
     # Nobody can look into it.
-    "closed": HEAD + "</head><body>" + BANK + """<secret-chat></secret-chat><script>
-      document.querySelector("secret-chat").attachShadow({{ mode: "closed" }}).innerHTML =
-        '<button style="LAUNCHER">Chat</button>';
-      </script></body></html>""".replace("LAUNCHER", LAUNCHER),
-    "nothing": HEAD + "</head><body>" + BANK + "</body></html>",
-    # A form before the chat: it is not filled in.
-    "asks": HEAD + "</head><body>" + BANK + f"""<button class="chat-launcher" style="{LAUNCHER}">Chat</button>
-      <form id="who" hidden style="position:fixed;right:20px;bottom:90px;background:#eee">
+    "closed": """BANK<secret-chat></secret-chat><script>
+      document.querySelector("secret-chat").attachShadow({ mode: "closed" }).innerHTML =
+        '<button style="LAUNCHER">Chat</button>';</script>""",
+    "nothing": "BANK",
+    # A form before the chat.
+    "asks": """BANK<button class="chat-launcher" style="LAUNCHER">Chat</button>
+      <form id="who" hidden style="ABOVE;background:#eee">
       <input name="name" placeholder="Your name"><input name="phone" placeholder="Phone"><button>Start</button></form>
-      <script>document.querySelector(".chat-launcher").onclick = () => {{{{ document.getElementById("who").hidden = false; }}}};
-      </script></body></html>""",
+      <script>document.querySelector(".chat-launcher").onclick = () => {
+        document.getElementById("who").hidden = false;
+      };</script>""",
     # The launcher opens a window elsewhere; a cookie banner lies over all of it.
-    "window": HEAD + "</head><body>" + BANK + f"""<button class="kefu" style="{LAUNCHER}" onclick="window.open('{{other}}/widget?of=1')">
-      在线客服</button><div id="cookie-bar" style="position:fixed;inset:0;background:#fff">Cookies?
-      <button onclick="document.body.dataset.cookies='yes'">Accept all</button>
-      <button onclick="fetch('/said', {{{{method: 'POST', body: 'refused'}}}}); this.parentNode.remove()">Reject all</button></div>
-      </body></html>""",
-}  # fmt: skip
+    "window": """BANK<button class="kefu" style="LAUNCHER" onclick="window.open('OTHER/widget?of=1')">在线客服</button>
+      <div id="cookie-bar" style="position:fixed;inset:0;background:#fff">Cookies?
+      <button onclick="document.body.dataset.cookies = 'yes'">Accept all</button>
+      <button onclick="this.parentNode.remove(); fetch('/said', { method: 'POST', body: 'refused' })">Reject all
+      </button>
+      </div>""",
+}
 
 
 @dataclass
@@ -158,13 +159,10 @@ class Served:
         name = request.match_info["name"]
         if name not in PAGES:
             raise web.HTTPNotFound
-        host = request.host
-        other = (
-            host.replace("127.0.0.1", "localhost")
-            if host.startswith("127.")
-            else host.replace("localhost", "127.0.0.1")
-        )
-        return web.Response(text=PAGES[name].format(other=f"http://{other}"), content_type="text/html")
+        host, port = request.host.split(":")
+        other = "localhost" if host == "127.0.0.1" else "127.0.0.1"
+        text = HEAD + PAGES[name].replace("BANK", BANK).replace("LAUNCHER", LAUNCHER).replace("ABOVE", ABOVE)
+        return web.Response(text=text.replace("OTHER", f"http://{other}:{port}"), content_type="text/html")
 
     async def _say(self, request: web.Request) -> web.Response:
         self.said.append(await request.text())

@@ -74,7 +74,8 @@ def learn(
         raise InputError(
             "--text says what is sent, and nothing is sent without --send", cure="add --send, or leave out --text"
         )
-    words = (text or ("你好" if language == "zh" else "hello")) if send else None
+    default = "你好" if language == "zh" else "hello"
+    words = (default if text is None else text) if send else None
     if words is not None and (not words.strip() or "\n" in words or len(words) > 200):
         raise InputError("--text must be one line of 1 to 200 letters")
     console = Console(stderr=as_json)

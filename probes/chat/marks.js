@@ -36,9 +36,9 @@
       whiteSpace: "nowrap", borderRadius: "2px",
     });
     root.append(frame, tag);
-    // Over its box, else beside it, wherever no other label stands.
+    // Over its box, else beside or in it, wherever no other label stands.
     const size = [tag.offsetWidth, 16];
-    const places = [[left, top - 16], [left - size[0], top], [left, bottom], [right, top], [left, top]];
+    const places = [[left, top - 16], [left - size[0], top], [right - size[0], bottom - 16], [right, top], [left, bottom]];
     const free = ([a, b]) => a >= 0 && b >= 0 && a + size[0] <= innerWidth && b + 16 <= innerHeight &&
       taken.every(([c, d, w]) => a + size[0] <= c || c + w <= a || b + 16 <= d || d + 16 <= b);
     const at = places.find(free) ?? [left, Math.max(0, Math.min(top, innerHeight - 16))];

@@ -77,6 +77,7 @@ class Learnt:
     input: Finding | None = None
     ready: Finding | None = None
     ready_socket: bool = False
+    greets: bool = False  # messages stood there before anything was said
     send: Finding | None = None
     button: str | None = None  # a send button that is not needed
     messages: Messages | None = None

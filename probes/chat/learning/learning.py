@@ -17,7 +17,7 @@ from probes.chat.learning.findings import Finding, Learnt, Messages
 from probes.chat.learning.opening import Opening, sure
 from probes.chat.learning.page import Element, Look, Node
 from probes.chat.learning.places import Place
-from probes.chat.learning.selectors import Token
+from probes.chat.learning.selectors import WORST, Token
 from probes.chat.learning.visit import CLICK_S, Mark, PageVisit
 from probes.chat.learning.vocabulary import AUTHORS
 from probes.chat.redaction import redacted
@@ -206,7 +206,8 @@ class _Learner:
 
     async def _messages(self, frame: Frame, seen: talk.Seen, before: Node, shots: list[Node]) -> Messages:
         lang = self._wish.lang
-        token = await self._visit.selector(frame, seen.list.id)
+        token = await self._list(frame, seen)
+        self._learnt.greets = len(seen.theirs) > len(seen.new)
         many = len(seen.members) > 1
         held = Text(
             zh=f"含有本方和对方共 {len(seen.members)} 条消息", en=f"it held ours and theirs, {len(seen.members)} in all"
@@ -227,6 +228,16 @@ class _Learner:
             typing=authors.typing(before, shots, seen),
             key=authors.key(seen),
         )
+
+    async def _list(self, frame: Frame, seen: talk.Seen) -> Token:
+        """Returns a selector of the list, or of what is around it if that is more likely to hold."""
+        token = await self._visit.selector(frame, seen.list.id)
+        for around in seen.list.same_tree():
+            if token.rank < WORST or around.tag in ("body", "html"):
+                break
+            wider = await self._visit.selector(frame, around.id)
+            token = wider if wider.rank < WORST else token
+        return token
 
     async def _still(self, box: Place, frame: Frame) -> None:
         """Proposes list and message from what stands there before anything was said."""

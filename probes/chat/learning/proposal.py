@@ -37,6 +37,7 @@ COMMON = Text(
 LOOK_ALIKE = Text(
     zh="未见过人工客服：接入通知之后即视为人工", en="no human was seen: after the joined notice it is one"
 )
+GREETS = Text(zh="页面先打招呼，等它说完", en="it greets by itself: wait for that")
 OWN_KEY = Text(
     zh="每条消息各不相同；若重绘后不变可启用", en="each message has its own; take it in if a redraw does not change it"
 )
@@ -154,6 +155,8 @@ def write_profile(learnt: Learnt, name: str, lang: Lang) -> str:
     lines.append(f"ready: {_text(learnt.ready.css)}{note(learnt.ready.sure, *learnt.ready.why)}")
     if learnt.ready_socket:
         lines.append(f"ready_socket: true{note('proven' if learnt.proven else 'guess', SOCKET)}")
+    if learnt.greets:
+        lines.append(f"greets_s: 5{note('likely', GREETS)}")
     lines.append(f"input: {_text(learnt.input.css)}{note(learnt.input.sure, *learnt.input.why)}")
     if learnt.send is not None:
         lines.append(f"send: {_text(learnt.send.css)}{note(learnt.send.sure, *learnt.send.why)}")

@@ -23,7 +23,7 @@ STATE = re.compile(
 UTILITY = re.compile(
     r"^-?([pm][trblxy]?|w|h|z|top|left|right|bottom|min|max|gap|text|bg|border|rounded|items|justify|font|leading|"
     r"shadow|space|self|order|flex|grid|col|overflow|opacity|cursor|duration|d)-[\w./[\]%-]+$|"
-    r"^(flex|grid|block|inline|inline-block|relative|absolute|fixed|static|row|container|clearfix|clear|left|right)$"
+    r"^(flex|grid|block|inline|inline-block|relative|absolute|fixed|static|container|clearfix|clear|left|right)$"
 )
 VALUE_OK = re.compile(r"^[A-Za-z][A-Za-z_-]{0,40}$")
 LABELS = ("name", "aria-label", "placeholder", "data-placeholder", "title", "alt")
@@ -56,7 +56,7 @@ def quoted(value: str) -> str:
 
 
 def tokens(tag: str, attrs: dict[str, str]) -> list[Token]:
-    """Returns the simple selectors of one element, the most likely to hold first; a bare tag of HTML is not among them."""
+    """Returns the simple selectors of one element, the most likely to hold first; no bare tag of HTML."""
     found = [Token(tag, 2)] if "-" in tag else []  # a custom element's name is the work of its makers
     for name, value in attrs.items():
         if TESTED.match(name) and value and not GENERATED.search(value):
