@@ -27,6 +27,7 @@ from scenarios.errors import FarEndFault, InputError, PolicyRefused
 from tests.learnable_pages import pages
 from tests.odd_chat_page import odd_chat_page
 from tests.shopper import shopper
+from tests.test_web_chat_botframework import ERRAND
 from tests.torture_chat_page import torture_page
 from tests.webchat_server import WebChatServer
 
@@ -66,6 +67,22 @@ async def learn_and_prove(browser, url, folder, name, text):
     return one
 
 
+async def errand(browser, url, folder):
+    """Holds a whole errand with Web Chat, from bot to human, with the learnt profile; returns all events."""
+    aim, lines, events = Chat(url=url, widget="webchat.yaml"), list(ERRAND), []
+    channel = ChatChannel(aim, folder=folder / "errand", browser=browser, clock=CLOCK, lang="zh", profiles=folder)
+    try:
+        await channel.open(CLOCK.anchor())
+        async with asyncio.timeout(60):
+            async for event in channel.events():
+                events.append(event)
+                if event.kind == "message" and lines and event.data["speaker"] == lines[0][0]:
+                    await channel.say(lines.pop(0)[1], line="line")
+    finally:
+        await channel.close()
+    return events
+
+
 @pytest.fixture(scope="module")
 def learnt(loop, browser, tmp_path_factory):
     """Five pages, each learnt by one message and proven by another."""
@@ -86,7 +103,9 @@ def learnt(loop, browser, tmp_path_factory):
 
             async def one(name, url):
                 async with two:
-                    return name, await learn_and_prove(browser, url, folder, name, "hello there")
+                    found = await learn_and_prove(browser, url, folder, name, "hello there")
+                    found.errand = await errand(browser, url, folder) if name == "webchat" else None
+                    return name, found
 
             found = dict(await asyncio.gather(*(one(*each) for each in urls.items())))
             found["nested"].said = found["shadow"].said = served.said
@@ -150,6 +169,14 @@ def test_an_open_shadow_tree_is_seen_into(learnt):
 def test_a_greeting_is_waited_for(learnt):
     assert learnt["webchat"].widget.greets_s == 5
     assert learnt["torture"].widget.greets_s == 0
+
+
+def test_the_learnt_profile_of_web_chat_holds_a_whole_errand(learnt):
+    events = learnt["webchat"].errand
+    shown = sorted((event for event in events if event.kind == "message"), key=lambda event: event.t)
+    assert [event.data["speaker"] for event in shown] == ["bot", "bot", "bot", "agent", "agent", "agent"]
+    notices = [(event.data["role"], event.data["position"]) for event in events if event.kind == "notice"]
+    assert notices == [("queue", 2), ("queue", 1), ("joined", None), ("end", None)]
 
 
 def red(loop, browser, picture):

@@ -22,9 +22,10 @@
   const WORDS = /message|msg|log\b|history|transcript|conversation|dialog|feed|bubble|chat/i;
   const numbers = new WeakMap();
   const known = [];
+  const first = Math.floor(Math.random() * 1e9) * 1e4; // another document of the frame has other ids
   const id = (element) => {
     if (!numbers.has(element)) {
-      numbers.set(element, known.length);
+      numbers.set(element, first + known.length);
       known.push(element);
     }
     return numbers.get(element);
@@ -165,10 +166,11 @@
   /** From an element up to its document or shadow tree, and the hosts of the shadow trees around it from the inside. */
   const way = (number) => {
     const hosts = [];
-    for (let host = known[number].getRootNode().host; host; host = host.getRootNode().host) {
+    const element = known[number - first];
+    for (let host = element.getRootNode().host; host; host = host.getRootNode().host) {
       hosts.push({ tag: host.localName, attrs: attrs(host), nth: sameTag(host).indexOf(host) + 1 });
     }
-    return { steps: path(known[number]), hosts };
+    return { steps: path(element), hosts };
   };
-  return { look, tree, counts, id, way, element: (number) => known[number] };
+  return { look, tree, counts, id, way, element: (number) => known[number - first] };
 }

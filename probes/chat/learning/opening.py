@@ -120,7 +120,8 @@ class Opening:
             waited = clock() - start
             if boxes and boxes[0].element.enabled and seen == last:
                 return looks
-            if waited > OPENING_S or (more and not boxes and waited > OPENING_S / 2):
+            elsewhere = self._visit.windows or any(places.form_before(look, self.before) for look in looks)
+            if waited > OPENING_S or ((more or elsewhere) and not boxes and waited > OPENING_S / 3):
                 return looks
             last = seen
 
