@@ -65,8 +65,11 @@ ABOVE = "position:fixed;right:20px;bottom:90px"
 
 # BANK, LAUNCHER, ABOVE: as here. OTHER: the same server under its other name, which is another origin.
 PAGES = {
-    # The launcher stands in the page, the widget in an iframe of another origin that is hidden until then.
-    "framed": """BANK<div id="open-chat" aria-label="在线客服" style="LAUNCHER"></div>
+    # The launcher stands after a thousand links, the widget in an iframe of another origin that is hidden until then.
+    "framed": """<main></main><script>
+      for (let n = 0; n < 1000; n++) {
+        document.querySelector("main").insertAdjacentHTML("beforeend", `<p><a href="/${n}">Page ${n}</a></p>`);
+      }</script>BANK<div id="open-chat" aria-label="在线客服" style="LAUNCHER"></div>
       <iframe id="support-frame" title="Chat" src="OTHER/widget" hidden style="ABOVE;width:370px;height:450px"></iframe>
       <script>document.getElementById("open-chat").onclick = () => {
         document.getElementById("support-frame").hidden = false;

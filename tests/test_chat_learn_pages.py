@@ -99,10 +99,10 @@ def learnt(loop, browser, tmp_path_factory):
                 "shadow": served.page("shadow"),
                 "webchat": stack.enter_context(WebChatServer()).url,
             }
-            two = asyncio.Semaphore(2)
+            few = asyncio.Semaphore(3)
 
             async def one(name, url):
-                async with two:
+                async with few:
                     found = await learn_and_prove(browser, url, folder, name, "hello there")
                     found.errand = await errand(browser, url, folder) if name == "webchat" else None
                     return name, found
@@ -221,10 +221,10 @@ def looked(loop, browser, tmp_path_factory):
 
     async def run():
         async with pages() as served:
-            two = asyncio.Semaphore(2)
+            few = asyncio.Semaphore(3)
 
             async def one(name):
-                async with two:
+                async with few:
                     return name, await look(browser, served.page(name), folder, name)
 
             found = dict(await asyncio.gather(*map(one, ("framed", "closed", "nothing", "asks", "window"))))

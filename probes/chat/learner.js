@@ -2,8 +2,9 @@
  *
  * Called as learner() in a frame; returns functions, and leaves nothing on the page:
  *   look()          {view, elements}: all that can be written into, clicked, scrolled, and all iframes, as it is drawn now
- *   tree()          the drawn document as nested {id, tag, attrs, box, kids}; a kid is a node or a string; clipped: it lies
- *                   in a box too small to show it
+ *   tree(id)        what is drawn around an element, all of the document unless that is too large, as nested
+ *                   {id, tag, attrs, box, kids}; a kid is a node or a string; clipped: it lies in a box too small to show it
+ *   watch(id), collect(id)   such trees at every change from now on; those since the last collection, and one of now
  *   counts(list)    how many elements each selector finds, the way the observer looks: in the document and in each open
  *                   shadow tree by itself; and the first of them
  *   id(element), element(id), way(id)
@@ -11,14 +12,16 @@
  */
 () => {
   "use strict";
-  const MAX_ELEMENTS = 600;
+  const MAX_EACH = 300; // of plain links and lists; what is fixed, editable or speaks of a chat is always told
   const MAX_NODES = 5000;
+  const MAX_DEPTH = 200;
   const MAX_VALUE = 160;
   const MAX_TEXT = 120;
   const PATH = 14;
   const SKIP = /^(script|style|link|meta|noscript|template|head|br|hr)$/;
   const TEXT_TYPES = /^(text|search|email|tel|url|password|number|date|)$/;
   const NOISE = /^(style|d|src|srcset|srcdoc|points|viewbox|fill|stroke|transform|xmlns|onclick|on\w+|width|height)$/;
+  const CALLS = /客服|咨询|聊天|帮助|chat|help|support|contact/i;
   const WORDS = /message|msg|log\b|history|transcript|conversation|dialog|feed|bubble|chat/i;
   const numbers = new WeakMap();
   const known = [];
@@ -114,21 +117,30 @@
   };
   const look = () => {
     const elements = [];
+    const told = { clickable: 0, list: 0 };
     for (const root of roots()) {
       for (const element of root.querySelectorAll("*")) {
-        if (SKIP.test(element.localName) || elements.length >= MAX_ELEMENTS) continue;
-        if (!element.checkVisibility({ visibilityProperty: true })) continue;
+        if (SKIP.test(element.localName) || !element.checkVisibility({ visibilityProperty: true })) continue;
         const style = getComputedStyle(element);
         const sort = sortOf(element, style);
-        if (sort) elements.push(describe(element, sort, style));
+        if (!sort || elements.length > 10 * MAX_EACH) continue;
+        const plain = sort in told && !fixed(element) && !(sort === "clickable" && CALLS.test(element.textContent.slice(0, 200)));
+        if (plain && ++told[sort] > MAX_EACH) continue;
+        elements.push(describe(element, sort, style));
       }
     }
     return { view: [window.innerWidth, window.innerHeight], elements };
   };
 
-  const tree = () => {
-    let left = MAX_NODES;
-    const grow = (element, within) => {
+  const tree = (number) => {
+    let top = known[number - first];
+    if (!top?.isConnected) top = document.body;
+    for (let next = up(top); next && next !== document.documentElement; next = up(next)) {
+      if (next.querySelectorAll("*").length > MAX_NODES) break;
+      top = next;
+    }
+    let left = 2 * MAX_NODES;
+    const grow = (element, within, depth) => {
       const style = getComputedStyle(element);
       const place = box(element);
       const clipped = within || (style.overflow !== "visible" && style.display !== "contents" && (place[2] <= 1 || place[3] <= 1));
@@ -136,11 +148,11 @@
       const take = (parent) => {
         for (const child of parent.childNodes) {
           if (child.nodeType === Node.TEXT_NODE && tidy(child.data)) kids.push(child.data.slice(0, 4000));
-          if (child.nodeType !== Node.ELEMENT_NODE || SKIP.test(child.localName) || left <= 0) continue;
+          if (child.nodeType !== Node.ELEMENT_NODE || SKIP.test(child.localName) || left <= 0 || depth > MAX_DEPTH) continue;
           const contents = getComputedStyle(child).display === "contents";
           if (!contents && !child.checkVisibility({ visibilityProperty: true })) continue;
           left--;
-          kids.push(grow(child, clipped));
+          kids.push(grow(child, clipped, depth + 1));
         }
       };
       if (element.shadowRoot) take(element.shadowRoot);
@@ -149,8 +161,36 @@
       const scrolls = /auto|scroll/.test(style.overflowY);
       return { id: id(element), tag: element.localName, attrs: attrs(element), box: place, kids, shadowed, scrolls, clipped };
     };
-    return grow(document.body ?? document.documentElement, false);
+    return grow(top, false, 0);
   };
+
+  // A tree at every change, as far as that keeps the page free: what is shown for a moment only is not missed.
+  const GAP_MS = 40;
+  const MAX_SHOTS = 100; // kept until they are collected
+  const setTimer = window.setTimeout.bind(window);
+  let shots = [];
+  const watch = (number) => {
+    const watched = new Set();
+    let next = 0, waiting = false;
+    const take = () => {
+      waiting = false;
+      const start = performance.now();
+      for (const root of roots()) {
+        if (watched.has(root)) continue;
+        watched.add(root);
+        new MutationObserver(changed).observe(root, { childList: true, subtree: true, characterData: true, attributes: true });
+      }
+      if (shots.length < MAX_SHOTS) shots.push(tree(number));
+      next = performance.now() + Math.max(GAP_MS, 4 * (performance.now() - start));
+    };
+    const changed = () => {
+      if (waiting) return;
+      waiting = true;
+      setTimer(take, Math.max(0, next - performance.now()));
+    };
+    take();
+  };
+  const collect = (number) => [...shots.splice(0), tree(number)];
 
   const counts = (selectors) => {
     const places = roots();
@@ -170,7 +210,7 @@
     for (let host = element.getRootNode().host; host; host = host.getRootNode().host) {
       hosts.push({ tag: host.localName, attrs: attrs(host), nth: sameTag(host).indexOf(host) + 1 });
     }
-    return { steps: path(element), hosts };
+    return { steps: path(element), hosts, text: tidy(words(element, []).join(" ").slice(0, 600)) };
   };
-  return { look, tree, counts, id, way, element: (number) => known[number - first] };
+  return { look, tree, watch, collect, counts, id, way, element: (number) => known[number - first] };
 }

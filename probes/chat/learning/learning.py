@@ -26,7 +26,7 @@ from probes.target import Chat
 from scenarios.errors import HarnessFault
 from scenarios.model import Lang, Text
 
-SHOT_S = 0.1
+SHOT_S = 0.2
 SETTLE_S = 1.5  # an answer is whole after so long without a change
 UNSENT_S = 2.0  # Enter has not sent it: the box still holds it
 LABELS = {
@@ -165,25 +165,28 @@ class _Learner:
         """Sends one message and watches until it is answered."""
         assert self._learnt.input is not None
         clock, place = asyncio.get_running_loop().time, self._visit.place(frame, self._learnt.input.css)
-        before = await self._visit.tree(frame)
+        before = await self._visit.tree(frame, box.element.id)
         await place.fill(text, timeout=CLICK_S * 1000)
         for look in await self._visit.looks():  # some show their button only now
             if look.frame == box.look.frame and (now := _by_id(look, box.element.id)) is not None:
                 await self._take_button(look, now, frame)
+        await self._visit.watch(frame, box.element.id)
         await place.press("Enter", timeout=CLICK_S * 1000)
         shots: list[Node] = []
         start = changed = clock()
         last: object = None
+        seen, read = None, 0  # after so many shots
         while clock() - start < self._wish.reply_s:
             await asyncio.sleep(SHOT_S)
             with contextlib.suppress(PlaywrightError):
-                shot = await self._visit.tree(frame)
-                state = (shot.text, frozenset(node.id for node in shot.nodes() if node.drawn))
-                if state != last:
-                    shots.append(shot)
-                    last, changed = state, clock()
+                for shot in await self._visit.shots(frame, box.element.id):
+                    state = (shot.text, frozenset(node.id for node in shot.nodes() if node.drawn))
+                    if state != last:
+                        shots.append(shot)
+                        last, changed = state, clock()
             if clock() - changed > SETTLE_S:
-                seen = talk.read_turn(before, shots, text, box.element.id)
+                if read != len(shots):
+                    seen, read = talk.read_turn(before, shots, text, box.element.id), len(shots)
                 if seen is not None and seen.new:
                     break
                 if seen is None and clock() - start > UNSENT_S:
@@ -248,7 +251,7 @@ class _Learner:
             return
         place = found[0]
         token = await self._visit.selector(frame, place.element.id)
-        root = await self._visit.tree(frame)
+        root = await self._visit.tree(frame, place.element.id)
         held = next((node for node in root.nodes() if node.id == place.element.id), None)
         item = talk.item_in(held, AUTHORS) if held is not None else None
         self._marks.append((LABELS["list"].in_(self._wish.lang), frame, place.element.id))

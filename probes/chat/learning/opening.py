@@ -14,6 +14,7 @@ from probes.chat.learning.places import Place
 from probes.chat.learning.visit import CLICK_S, Mark, PageVisit
 
 LOOK_S = 0.3
+PLAIN_S = 2.0  # before a mere link is taken for the launcher: the real one may come late
 OPENING_S = 6.0  # after a click
 TRIES, STEPS = 3, 3  # launchers that are tried; clicks one after another
 
@@ -39,12 +40,15 @@ class Opening:
     async def settled(self) -> list[Look]:
         """Looks until the same is seen twice and something of a chat is there, or the wait is over."""
         clock = asyncio.get_running_loop().time
-        until, last = clock() + self._wait_s, None
+        start, last = clock(), None
         while True:
             looks = await self._visit.looks()
-            good = [*places.inputs(looks, least=places.INPUT_ALONE), *places.launchers(looks)]
+            boxes = places.inputs(looks, least=places.INPUT_ALONE)
+            good = [*boxes, *places.launchers(looks)]
             seen = [(place.look.frame, place.element.id) for place in good]
-            if (seen and seen == last) or clock() > until:
+            waited = clock() - start
+            at_rest = seen and seen == last and (boxes or good[0].element.fixed or waited > PLAIN_S)
+            if at_rest or waited > self._wait_s:
                 return looks
             last = seen
             await asyncio.sleep(LOOK_S)

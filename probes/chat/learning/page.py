@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from scenarios.errors import FarEndFault
+
 Sort = Literal["editable", "clickable", "list", "frame"]
 Box = tuple[float, float, float, float]  # x, y, width, height in the window of the page
 
@@ -151,12 +153,26 @@ class Node:
             yield place
 
 
+class Unreadable(FarEndFault):
+    """The page spoils what it is asked: nothing that it says can be relied on."""
+
+    def __init__(self) -> None:
+        super().__init__("the page changes how scripts work in it, so it cannot be looked at")
+
+
 def look_of(
     frame: int, raw: dict[str, Any], *, at: tuple[float, float], view: tuple[float, float], **more: Any
 ) -> Look:
-    """Returns a frame's look from what ``look()`` said, moved to where the frame stands in the page."""
-    elements = tuple(_element(each, at, fixed=more.get("fixed", False)) for each in raw["elements"])
-    width, height = raw["view"]
+    """Returns a frame's look from what ``look()`` said, moved to where the frame stands in the page.
+
+    Raises:
+        Unreadable: it is no look.
+    """
+    try:
+        elements = tuple(_element(each, at, fixed=more.get("fixed", False)) for each in raw["elements"])
+        width, height = raw["view"]
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise Unreadable from error
     return Look(frame, view, elements, about=more.get("about", ""), size=(float(width), float(height)))
 
 
@@ -172,8 +188,19 @@ def _element(raw: dict[str, Any], at: tuple[float, float], *, fixed: bool) -> El
 
 
 def node_of(raw: dict[str, Any], parent: Node | None = None) -> Node:
-    """Returns a tree from what ``tree()`` said."""
+    """Returns a tree from what ``tree()`` said.
+
+    Raises:
+        Unreadable: it is no tree.
+    """
+    try:
+        return _grown(raw, parent)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise Unreadable from error
+
+
+def _grown(raw: dict[str, Any], parent: Node | None) -> Node:
     node = Node(raw["id"], raw["tag"], raw["attrs"], tuple(raw["box"]), shadowed=raw["shadowed"],
                 scrolls=raw["scrolls"], clipped=raw["clipped"], parent=parent)  # fmt: skip
-    node.kids = [kid if isinstance(kid, str) else node_of(kid, node) for kid in raw["kids"]]
+    node.kids = [kid if isinstance(kid, str) else _grown(kid, node) for kid in raw["kids"]]
     return node

@@ -196,6 +196,8 @@ def _text(value: str) -> str:
         and value.lower() not in ("true", "false", "yes", "no", "on", "off", "null", "y", "n")
     ):
         return value
+    if '"' in value and value.isprintable():
+        return "'" + value.replace("'", "''") + "'"
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -71,6 +71,8 @@ def tokens(tag: str, attrs: dict[str, str]) -> list[Token]:
             found.append(Token(f'[role="{value}"]', 3))
         elif name in LABELS and value and len(value) <= 60 and "\n" not in value:
             found.append(Token(f"{tag}[{name}={quoted(value)}]", 2 if name == "name" else 4))
+        elif name == "href" and tag == "a" and len(value) <= 80 and not re.match(r"#|javascript:", value):
+            found.append(Token(f"a[href={quoted(value)}]", 4))
         elif name == "class":
             found += [token for word in value.split() if (token := class_token(word))]
     return sorted(found, key=lambda token: token.rank)

@@ -18,7 +18,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 from probes.chat.browser import Browser, first_line
 from probes.chat.channel import WIRE
 from probes.chat.learning.page import Look, Node, Step, look_of, node_of
-from probes.chat.learning.selectors import WORST, Token, for_one, within_host
+from probes.chat.learning.selectors import WORST, Token, for_one, quoted, within_host
 from probes.chat.redaction import redacted
 from probes.chat.safety import BANNERS, REFUSALS, Guard
 from probes.target import Chat
@@ -136,9 +136,17 @@ class PageVisit:
         about = f"{host.words} {host.codes}" if host else ""
         return {"at": (box["x"], box["y"]), "about": about, "fixed": host.fixed if host else False}
 
-    async def tree(self, frame: Frame) -> Node:
-        """Returns what is drawn in a frame."""
-        return node_of(await (await self._finder(frame)).evaluate("(f) => f.tree()"))
+    async def tree(self, frame: Frame, number: int) -> Node:
+        """Returns what is drawn in a frame around one of its elements."""
+        return node_of(await (await self._finder(frame)).evaluate("(f, n) => f.tree(n)", number))
+
+    async def watch(self, frame: Frame, number: int) -> None:
+        """Begins to keep a tree at every change around an element, for :meth:`shots`."""
+        await (await self._finder(frame)).evaluate("(f, n) => f.watch(n)", number)
+
+    async def shots(self, frame: Frame, number: int) -> list[Node]:
+        """Returns the trees since the last call, oldest first, and one of now."""
+        return [node_of(raw) for raw in await (await self._finder(frame)).evaluate("(f, n) => f.collect(n)", number)]
 
     async def sockets(self, frame: Frame) -> int:
         """Returns how many WebSockets of a frame are open."""
@@ -165,7 +173,9 @@ class PageVisit:
         alone = (token for token, (n, first) in zip(candidates, counts, strict=True) if n == 1 and first == number)
         best = next(alone, None)
         if clicked and (best is None or best.rank >= WORST):
-            for token in within_host(path, hosts, piercing=True):
+            said = way["text"]
+            worded = [Token(f"{path[0].tag}:has-text({quoted(said)})", 5)] if 0 < len(said) <= 20 else []
+            for token in [*within_host(path, hosts, piercing=True), *worded]:
                 if await frame.locator(token.css).count() == 1:
                     return token
         if best is None:
