@@ -93,17 +93,24 @@ async def _unless_stopped(work: Coroutine[object, object, T]) -> T:
     Raises:
         PolicyRefused: it was; the page has been left.
     """
+    if (pulled := kill_switch.pulled([kill_switch.everywhere()])) is not None:
+        work.close()
+        raise _stopped(pulled)
     task = asyncio.ensure_future(work)
     switch = asyncio.ensure_future(kill_switch.wait([kill_switch.everywhere()]))
     try:
         await asyncio.wait([task, switch], return_when=asyncio.FIRST_COMPLETED)
         if switch.done() and not task.done():
-            raise PolicyRefused(f"{switch.result()}; no page is opened until `shopper stop --release`")
+            raise _stopped(switch.result())
         return await task
     finally:
         for each in (task, switch):
             each.cancel()
         await asyncio.gather(task, switch, return_exceptions=True)
+
+
+def _stopped(pulled: kill_switch.Pulled) -> PolicyRefused:
+    return PolicyRefused(f"{pulled}; no page is opened until `shopper stop --release`")
 
 
 def _free(request: Request, *pictures: Path) -> None:

@@ -84,7 +84,7 @@ def learn(
         with console.status(Text(zh="查看页面 …", en="looking at the page …").in_(language)):
             done = signals.run(chat_learning.learn(request, datetime.now(UTC)))
     except (signals.Interrupted, asyncio.CancelledError):
-        typer.echo("shopper: stopped; the page was closed, and nothing was written", err=True)
+        typer.echo("shopper: stopped; the page was closed, and what was written by then is kept", err=True)
         raise typer.Exit(130) from None
     _render(console, done, language)
     if as_json:

@@ -286,6 +286,8 @@ class _Learner:
                 f"点击后要前往另一主机（{self._visit.away}），已阻止",
                 f"it wanted to leave for another host ({self._visit.away}), which was stopped",
             )
+        if hosts := ", ".join(self._visit.refused):
+            self._miss(f"已拒绝这些主机提供的内容：{hosts}", f"parts of the page were refused, from {hosts}")
         await self._blind("输入框", "a box to write into")
         if self._opening.clicked:
             tried = ", ".join(self._opening.clicked)

@@ -38,6 +38,7 @@ LOOK_ALIKE = Text(
     zh="未见过人工客服：接入通知之后即视为人工", en="no human was seen: after the joined notice it is one"
 )
 GREETS = Text(zh="页面先打招呼，等它说完", en="it greets by itself: wait for that")
+INSIDE = Text(zh="输入框在其中", en="the box is in it")
 OWN_KEY = Text(
     zh="每条消息各不相同；若重绘后不变可启用", en="each message has its own; take it in if a redraw does not change it"
 )
@@ -103,7 +104,7 @@ def _proven(finding: Finding | None) -> Finding | None:
 def rows(learnt: Learnt) -> Iterator[tuple[str, str, Sure, tuple[Text, ...]]]:
     """Yields key, value, how sure, and why, of everything that was found."""
     if learnt.frames:
-        yield "frame", " > ".join(learnt.frames), learnt.input.sure if learnt.input else "guess", ()
+        yield "frame", " > ".join(learnt.frames), learnt.input.sure if learnt.input else "guess", (INSIDE,)
     for click in learnt.clicks:
         yield "open", click.css, click.sure, click.why
     for finding in (learnt.ready, learnt.input, learnt.send):
@@ -144,7 +145,7 @@ def write_profile(learnt: Learnt, name: str, lang: Lang) -> str:
     lines = [f"# {HEAD.in_(lang).format(url=learnt.url)}", "format: 1", f"name: {_text(name)}"]
     if learnt.frames:
         sure: Sure = "likely" if learnt.input.sure == "guess" else learnt.input.sure
-        lines.append(f"frame: {_frames(learnt.frames)}{note(sure)}")
+        lines.append(f"frame: {_frames(learnt.frames)}{note(sure, INSIDE)}")
     if learnt.clicks:
         lines.append("open:")
         for click in learnt.clicks:

@@ -74,6 +74,11 @@ class PageVisit:
         """The host that the page last wanted to go to, if it was another."""
         return self._guard.away
 
+    @property
+    def refused(self) -> list[str]:
+        """The hosts whose parts of the page were refused."""
+        return list(self._guard.counts()["refused"])
+
     async def load(self) -> None:
         """Loads the page.
 
