@@ -8,9 +8,10 @@ import zipfile
 from types import SimpleNamespace
 
 import pytest
+from playwright.async_api import Error as PlaywrightError
 
 from probes.chat import evidence
-from probes.chat.browser import Browser
+from probes.chat.browser import Browser, first_line
 from probes.chat.channel import ChatChannel
 from probes.chat.redaction import Redactor, redacted
 from probes.clock import Clock
@@ -329,8 +330,72 @@ def test_a_pop_up_is_closed_and_told(visit):
 
     pages, talk = visit("popup", script)
     assert pages == 1
-    assert [event.data["host"] for event in talk.of("navigation_blocked")] != []
+    assert [event.data["host"] for event in talk.of("navigation_blocked")] == ["127.0.0.1"] * 3
     assert talk.texts() == ["answer to hello"]
+    assert not [path for path in talk.torture.requests if path.startswith("localhost")], "a window leads nowhere"
+
+
+def test_a_page_that_speaks_in_the_observers_name_does_not_deafen_us(visit, transcript):
+    async def script(talk):
+        await talk.ask("one")
+        await talk.ask("two")
+        return talk
+
+    assert visit("forges", script).texts() == ["answer to one", "answer to two"]
+    assert transcript("garbled")
+
+
+def test_a_page_that_teaches_arrays_other_ways_to_be_written_is_read(visit):
+    async def script(talk):
+        await talk.ask()
+        return talk
+
+    assert visit("prototype", script).texts() == ["answer to hello"]
+
+
+def test_a_socket_of_a_former_page_does_not_keep_the_chat_open(visit):
+    async def script(talk):
+        await talk.chat.say("hello", line="line")
+        return (await talk.rest())[-1].data
+
+    profile = PROFILE.replace(".box:enabled", ".box.connected")
+    assert visit("moves_on", script, profile=profile) == {"by": "far", "cause": "the connection was closed"}
+
+
+def test_the_same_words_said_on_an_empty_next_page_are_new(visit):
+    async def script(talk):
+        await talk.ask("one")
+        await talk.chat.say("go", line="line")
+        await talk.until("navigated")
+        await talk.until("widget_ready")
+        await talk.ask("one")
+        return talk
+
+    assert visit("empties", script).texts() == ["answer to one", "answer to go", "answer to one"]
+
+
+def test_a_page_in_which_too_much_happens_is_over(visit):
+    async def script(talk):
+        await talk.chat.say("hello", line="line")
+        return await talk.rest()
+
+    events = visit("floods", script, more="typing: '.dots'\n")
+    assert len(events) == 5001
+    assert events[-1].data == {"by": "far", "cause": "more than 5000 things happened"}
+
+
+def test_a_notice_that_becomes_words_is_a_message_and_its_answer_counts_from_when_it_was_shown(visit):
+    async def script(talk):
+        await talk.chat.say("hello", line="line")
+        await talk.until(lambda event: event.data.get("text") == "您好，我是客服小王")
+        return talk
+
+    talk = visit("becomes", script, more=HAND_OFF)
+    [notice] = talk.of("notice")
+    patience, answer = talk.of("message")
+    assert (patience.data["text"], patience.data["id"]) == ("请稍等", answer.data["id"])
+    assert 0.05 < patience.t - notice.t < 0.5
+    assert 0.8 < answer.t - patience.t < 1.5
 
 
 def test_a_cookie_banner_is_refused_where_it_is_in_the_way(visit):
@@ -490,6 +555,16 @@ def test_requests_to_third_parties_are_counted_and_can_be_refused(visit, transcr
     assert reached == (set() if refused else {"localhost/pixel", "localhost/pixel?2", "localhost/socket"})
 
 
+def test_no_way_of_the_page_leads_to_a_third_party_that_is_refused(visit):
+    async def script(talk):
+        await talk.ask()
+        await talk.chat._page.evaluate("sleep(500)")
+        return [path for path in talk.torture.requests if path.startswith("localhost")]
+
+    assert visit("by_other_ways", script, chat={"block_third_party": True}) == []
+    assert len(visit("by_other_ways", script)) >= 3
+
+
 # --- evidence --------------------------------------------------------------------------------------------------------
 
 
@@ -528,6 +603,39 @@ def test_a_trace_that_is_too_large_loses_its_resources_or_is_not_kept(visit, tra
     talk = visit("secrets", script)
     assert "trace" not in {kind for _, kind in talk.chat.files()}
     assert [row["kept"] for row in transcript("evidence")][-1] is False
+
+
+def test_evidence_that_takes_long_to_clean_is_whole_and_nothing_raw_stays(visit, monkeypatch):
+    async def script(talk):
+        await talk.ask()
+        return talk
+
+    def slowly(source, path, limit):
+        path.write_bytes(b"half of it")
+        time.sleep(6)
+        return evidence._clean_trace(source, path, limit)
+
+    monkeypatch.setitem(evidence.CLEAN, "trace.zip", slowly)
+    talk = visit("plain", script)
+    files = {kind: path for path, kind in talk.chat.files()}
+    assert zipfile.is_zipfile(files["trace"])
+    assert not [path for path in files["trace"].parent.iterdir() if path.name.startswith(".")]
+
+
+def test_a_trace_that_is_too_large_to_clean_is_not_kept(visit, transcript, monkeypatch):
+    async def script(talk):
+        await talk.ask()
+        return talk
+
+    monkeypatch.setattr(evidence, "MAX_RAW", 1000)
+    talk = visit("plain", script)
+    assert "trace" not in {kind for _, kind in talk.chat.files()}
+    assert [row["kept"] for row in transcript("evidence")] == [False]
+
+
+def test_what_the_browser_says_of_a_failure_holds_no_secret():
+    error = PlaywrightError('Page.goto: Navigation to "http://a/?token=abc123" is interrupted\nCall log: ...')
+    assert first_line(error) == 'Page.goto: Navigation to "http://a/?token=[redacted]" is interrupted'
 
 
 def test_a_target_may_want_no_trace(visit):
@@ -593,7 +701,16 @@ def test_what_was_written_with_backslashes_is_found_without_them():
 
 
 @pytest.mark.parametrize(
-    "text", ["a_" * 250, "a-" * 100_000, "\\" * 100_000, "name=token " * 10_000, "-eyJ" * 50_000, '"token":"' * 10_000]
+    "text",
+    [
+        "a_" * 250,
+        "a-" * 100_000,
+        "\\" * 100_000,
+        "name=token " * 10_000,
+        "a=" * 200_000,
+        "-eyJ" * 50_000,
+        '"token":"' * 10_000,
+    ],
 )
 def test_no_text_of_a_page_holds_us_up(text):
     begun = time.monotonic()

@@ -173,8 +173,54 @@ CASES = {
       };""",
     "popup": """onSend = async (text) => {
         add("me", text);
-        window.open("/page?case=plain&popup");
+        window.open("/page?case=startup&popup");
+        window.open("/away");
+        $("bottom").innerHTML = "<a id=other target=_blank href=/away>x</a>";
+        $("other").click();
         add("bot", `answer to ${text}`);
+      };""",
+    "forges": """onSend = async (text) => {
+        add("me", text);
+        const names = Object.getOwnPropertyNames(window).filter((name) => /^_[0-9a-f]{12}$/.test(name));
+        for (const name of names) {
+          const records = '[{"k": "item"}, {"k": "typing", "t": NaN, "on": true}]';
+          for (const what of ["[".repeat(100000), `{"origin": 1${"0".repeat(400)}, "records": [{}]}`,
+              `{"origin": ${performance.timeOrigin}, "records": ${records}}`]) {
+            try { window[name](what); } catch { /* not the one */ }
+          }
+        }
+        await sleep(80);
+        add("bot", `answer to ${text}`);
+      };""",
+    "prototype": """Array.prototype.toJSON = function() {
+        return "[" + this.map((each) => JSON.stringify(each)).join(",") + "]";
+      };""",
+    "moves_on": """const url = location.href.replace("http", "ws").replace(/page.*/, "socket");
+      const socket = new WebSocket(url);
+      if (location.href.includes("again")) socket.onopen = () => $("box").classList.add("connected");
+      else socket.onopen = async () => { await sleep(300); location.href += "&again"; };
+      onSend = (text) => { add("me", text); add("bot", `answer to ${text}`); socket.close(1000); };""",
+    "empties": """onSend = async (text) => {
+        add("me", text);
+        await sleep(80);
+        add("bot", `answer to ${text}`);
+        if (text === "go") setTimeout(() => { location.href += "&again"; }, 900);
+      };""",
+    "floods": """onSend = async (text) => {
+        add("me", text);
+        for (;;) {
+          for (let n = 0; n < 100; n++) { $("bottom").hidden = !$("bottom").hidden; await null; }
+          await sleep(10);
+        }
+      };
+      $("bottom").innerHTML = "<div class=dots>...</div>";""",
+    "becomes": """onSend = async (text) => {
+        add("me", text);
+        const row = add("bot", "前面还有3位");
+        await sleep(100);
+        row.textContent = "请稍等";
+        await sleep(1000);
+        row.textContent = "您好，我是客服小王";
       };""",
     "banner": """document.body.insertAdjacentHTML("beforeend", `<div id="cookie-bar"
         style="position:fixed;inset:0;background:#eee">
@@ -294,6 +340,12 @@ CASES = {
           if (what === "socket") new WebSocket(other.replace("http", "ws") + "/socket");
         } catch (error) { console.log(what, error.name); }
       }""",
+    "by_other_ways": """const other = location.origin.replace("127.0.0.1", "localhost");
+      const socket = other.replace("http", "ws") + "/socket";
+      new Image().src = "/away";
+      try { new WebSocket.prototype.constructor(socket); } catch { /* refused */ }
+      const work = `new WebSocket("${socket}"); fetch("${other}/pixel", { mode: "no-cors" })`;
+      new Worker(URL.createObjectURL(new Blob([work])));""",
     "secrets": """document.cookie = "visitor_sid=SECRET-cookie-1";
       document.body.insertAdjacentHTML("beforeend", '<input type=hidden name=csrf_token value="SECRET-field-2">');
       onSend = async (text) => {

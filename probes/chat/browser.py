@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +18,7 @@ from playwright.async_api import Error as PlaywrightError
 
 from probes.address import is_loopback
 from probes.chat.encoder import PLACE, lend_ffmpeg
+from probes.chat.redaction import redacted
 from scenarios.errors import HarnessFault, ToolMissing
 from scenarios.model import Lang
 
@@ -37,17 +38,18 @@ QUIET = (
     "--no-first-run",
     "--no-pings",
 )
+NO_WINDOWS = "--block-new-web-contents"  # of the headless shell; elsewhere they are closed again
 # A page in the background keeps its clock and its timers.
 AWAKE = (
     "--disable-background-timer-throttling",
     "--disable-backgrounding-occluded-windows",
     "--disable-renderer-backgrounding",
 )
-# Nobody looks at these pages. Text drawn for the colour stripes of a screen cost twice the drawing, which is a quarter of
-# all that a chat costs Chromium, and made the other sessions' pages show late (python -m harness.bench.chat).
+# Nobody looks at these pages. Text drawn for the colour stripes of a screen cost twice the drawing, which is a quarter
+# of all that a chat costs Chromium, and made the other sessions' pages show late (python -m harness.bench.chat).
 CHEAP = ("--disable-lcd-text",)
 TURN_S = 4.0
-LOOPBACK_ONLY = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE [::1]"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def find_chromium() -> Path | None:
@@ -81,7 +83,7 @@ class Browser:
         self._opening = asyncio.Semaphore(opening or os.cpu_count() or 1)
         self._lock = asyncio.Lock()
         self._playwright: Playwright | None = None
-        self._running: dict[bool, Chromium] = {}
+        self._running: dict[tuple[bool, frozenset[str] | None], Chromium] = {}
         self._lent: TemporaryDirectory[str] | None = None
 
     @contextlib.asynccontextmanager
@@ -103,20 +105,24 @@ class Browser:
             timer.cancel()
             give_back()
 
-    async def context(self, url: str, lang: Lang, **more: Any) -> BrowserContext:
+    async def context(
+        self, url: str, lang: Lang, *, hosts: Collection[str] | None = None, **more: Any
+    ) -> BrowserContext:
         """Returns a fresh context for a session on ``url``: no cookies, no downloads, no service workers.
 
-        ``more`` are options of Playwright's ``new_context``.
+        A browser of its own reaches no other than ``hosts``, by whatever way. ``more`` are options of Playwright's
+        ``new_context``.
 
         Raises:
             ToolMissing: no browser was found, or it does not start.
             HarnessFault: the browser died; the next call starts it again.
         """
         guarded = is_loopback(urlsplit(url).hostname or "")
+        kind = guarded, None if hosts is None else frozenset(hosts)
         async with self._lock:
-            chromium = self._running.get(guarded)
+            chromium = self._running.get(kind)
             if chromium is None or not chromium.is_connected():
-                chromium = self._running[guarded] = await self._launch(guarded=guarded)
+                chromium = self._running[kind] = await self._launch(*kind)
         try:
             return await chromium.new_context(
                 locale=LOCALES[lang],
@@ -152,7 +158,7 @@ class Browser:
         finally:
             del os.environ[PLACE]
 
-    async def _launch(self, *, guarded: bool) -> Chromium:
+    async def _launch(self, guarded: bool, hosts: frozenset[str] | None) -> Chromium:
         path = find_chromium()
         if self._playwright is None:
             self._playwright = await self._start(path)
@@ -162,7 +168,7 @@ class Browser:
                 headless=True,
                 # A page of our own needs no sandbox; a stranger's page gets one, which root cannot have.
                 chromium_sandbox=not guarded and os.geteuid() != 0,
-                args=[*QUIET, *AWAKE, *CHEAP, *([LOOPBACK_ONLY] if guarded else [])],
+                args=[*QUIET, *AWAKE, *CHEAP, NO_WINDOWS, *_only(LOOPBACK if hosts is None and guarded else hosts)],
                 handle_sigint=False,
                 handle_sigterm=False,
                 handle_sighup=False,
@@ -173,6 +179,14 @@ class Browser:
             raise ToolMissing(f"Chromium does not start ({path}): {first_line(error)}; {CURE}") from error
 
 
+def _only(hosts: Collection[str] | None) -> list[str]:
+    """Returns the argument by which a browser finds no other hosts than these."""
+    if hosts is None:
+        return []
+    names = (f"[{host}]" if ":" in host else host for host in sorted(hosts))
+    return [f"--host-resolver-rules=MAP * ~NOTFOUND{''.join(f', EXCLUDE {name}' for name in names)}"]
+
+
 def first_line(error: Exception) -> str:
-    """Returns the sentence of a Playwright error, without its call log."""
-    return str(error).strip().splitlines()[0]
+    """Returns the sentence of a Playwright error, without its call log and without secrets of an address in it."""
+    return redacted((str(error).strip() or type(error).__name__).splitlines()[0])

@@ -36,9 +36,12 @@ from scenarios.errors import FarEndFault, HarnessFault, ProbeFault
 from scenarios.model import ChannelKind, Lang
 
 OBSERVER, WIRE = (Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("observer.js", "wire.js"))
+GARBLED = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 PAGE_RECORDS = ("load", "paint")
 TIMES = ("t", "wire", "wireEnd", "response", "dom")  # of a record, page milliseconds
+MAX_WAITING = 50_000_000  # characters that the page has handed over and nobody has read yet
 GIVE_UP_S = 5.0  # on any single step of closing
+SAVE_S = 30.0  # ... that writes evidence
 STAMP_U = 0.010  # standard uncertainty of a stamp of the observer, busy machine (make bench prints the measured error)
 
 
@@ -90,6 +93,7 @@ class ChatChannel:
         self._page: Page | None = None
         self._names = {"wake": f"_{secrets.token_hex(6)}", "flush": f"_{secrets.token_hex(6)}"}
         self._inbox: asyncio.Queue[tuple[Frame, str]] = asyncio.Queue()
+        self._waiting = 0  # characters in it
         self._clocks = PageClocks(clock, self._log.note)
         self._pump: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -138,7 +142,7 @@ class ChatChannel:
             FarEndFault: the page never showed it, or the chat is over.
             HarnessFault: the browser failed.
         """
-        if self._again is not None:
+        while self._again is not None and not self._again.done():
             await asyncio.wait([self._again])
         page = self._require_page()
         echo = self._log.expect_echo(text)
@@ -187,9 +191,12 @@ class ChatChannel:
     # --- opening ----------------------------------------------------------------------------------------------------
 
     async def _new_page(self) -> Page:
-        self._context = context = await self._browser.context(self._chat.url, self._lang, **self._recording.options())
+        options = self._recording.options()
+        self._context = context = await self._browser.context(
+            self._chat.url, self._lang, hosts=self._guard.hosts(), **options
+        )
         await context.expose_binding(self._names["wake"], self._on_wake)
-        config = self._widget.observer_config() | self._names | {"sockets": self._guard.sockets()}
+        config = self._widget.observer_config() | self._names | {"sockets": self._guard.hosts()}
         await context.add_init_script(f"({OBSERVER})({json.dumps(config)}, {WIRE})")
         await self._guard.watch(context)
         await self._recording.start(context)
@@ -297,7 +304,7 @@ class ChatChannel:
             self._again = asyncio.create_task(self._open_again(self._page))
 
     def _on_popup(self, page: Page) -> None:
-        self._blocked(urlsplit(page.url).hostname or "")
+        """Closes a window: some browsers open one all the same. The guard tells of it."""
         self._chore(page.close())
 
     def _blocked(self, host: str) -> None:
@@ -315,6 +322,12 @@ class ChatChannel:
         return self._clock.monotonic() - self._anchor.monotonic
 
     def _on_wake(self, source: dict[str, Any], payload: str) -> None:
+        if source["page"] is not self._page:
+            return  # a window that is being closed
+        if self._waiting + len(payload) > MAX_WAITING:
+            self._end("far", "the page says more than can be read")
+            return
+        self._waiting += len(payload)
         self._inbox.put_nowait((source["frame"], payload))
 
     async def _run(self) -> None:
@@ -325,30 +338,47 @@ class ChatChannel:
                 await self._take(frame, json.loads(payload))
             except PlaywrightError:
                 pass  # the frame went away before its clock was read
-            except (ValueError, TypeError, KeyError, AttributeError):
+            except GARBLED:
                 self._log.note("garbled", size=len(payload))  # the page itself called the binding
             finally:
+                self._waiting -= len(payload)
                 self._inbox.task_done()
 
+    def _is_read(self, frame: Frame) -> bool:
+        """Whether anything that a frame says is of interest."""
+        return frame.parent_frame is None or self._widget.frame is not None
+
     async def _take(self, frame: Frame, batch: dict[str, Any]) -> None:
+        for record in batch["records"]:
+            if record.get("k") == "refused":
+                self._guard.refuse_socket(str(record["host"]))
+        if not self._is_read(frame):
+            return
         origin = float(batch["origin"])
         offset = await self._clocks.of(frame, origin)
-        main = frame.parent_frame is None
         for record in batch["records"]:
-            times = {name: self._seconds(float(record[name]), offset) for name in TIMES if record.get(name)}
-            if record.get("k") == "document":
-                if main and record.get("web"):
-                    self._replaced(times["t"])
-            elif record.get("k") == "refused":
-                self._guard.refuse_socket(str(record["host"]))
-            elif record.get("k") in PAGE_RECORDS:
-                if main:
-                    self._log.take_page(record | times, self._u(offset), start=self._seconds(origin, offset))
-            elif main == (not self._widget.frame) or record.get("k") == "click":  # a launcher may stand outside
-                self._log.take_record(record | times, self._u(offset), document=(id(frame), origin))
+            try:
+                self._take_record(frame, record, origin, offset)
+            except GARBLED:
+                self._log.note("garbled", size=len(str(record)))
+
+    def _take_record(self, frame: Frame, record: dict[str, Any], origin: float, offset: Offset) -> None:
+        main, document = frame.parent_frame is None, (id(frame), origin)
+        times = {name: self._seconds(float(record[name]), offset) for name in TIMES if record.get(name)}
+        if record.get("k") == "document":
+            self._log.begun(document)
+            if main and record.get("web"):
+                self._replaced(times["t"])
+        elif record.get("k") in PAGE_RECORDS:
+            if main:
+                self._log.take_page(record | times, self._u(offset), start=self._seconds(origin, offset))
+        elif main == (not self._widget.frame) or record.get("k") == "click":  # a launcher may stand outside
+            self._log.take_record(record | times, self._u(offset), document=document)
 
     def _seconds(self, page_ms: float, offset: Offset) -> float:
         assert self._anchor is not None
+        if not math.isfinite(page_ms):
+            raise ValueError("no time")
         return offset.monotonic(page_ms) - self._anchor.monotonic
 
     def _u(self, offset: Offset) -> float:
@@ -363,9 +393,10 @@ class ChatChannel:
             await self._quietly(self._recording.picture(self._page))
         if self._context is not None:
             self._log.note("requests", **self._guard.counts())
-            await self._quietly(self._recording.stop(self._context))
-            await self._quietly(self._context.close())
-            await self._quietly(self._recording.tidy())
+            await self._quietly(self._recording.stop(self._context), SAVE_S)
+            await self._quietly(self._context.close(), SAVE_S)
+            await self._quietly(self._recording.tidy(), SAVE_S)
+            self._recording.discard()
         for task in [self._pump, self._again, *self._chores]:
             if task is not None:
                 task.cancel()
@@ -377,14 +408,14 @@ class ChatChannel:
 
     async def _drain(self, page: Page) -> None:
         """Lets the page hand over what it still buffers, and takes it."""
-        for frame in page.frames:
-            with contextlib.suppress(PlaywrightError):
-                await frame.evaluate(f"() => window[{json.dumps(self._names['flush'])}]?.()")
+        flush = f"() => window[{json.dumps(self._names['flush'])}]?.()"
+        flushes = (frame.evaluate(flush) for frame in page.frames if self._is_read(frame))
+        await asyncio.gather(*flushes, return_exceptions=True)
         await self._inbox.join()  # the binding's calls arrive before the evaluation returns
 
-    async def _quietly(self, step: Awaitable[Any]) -> None:
+    async def _quietly(self, step: Awaitable[Any], seconds: float = GIVE_UP_S) -> None:
         try:
-            async with asyncio.timeout(GIVE_UP_S):
+            async with asyncio.timeout(seconds):
                 await step
         except (PlaywrightError, TimeoutError, OSError) as error:
             self._log.note("closing", text=first_line(error) if str(error) else type(error).__name__)

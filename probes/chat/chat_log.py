@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from probes.acknowledgement import is_acknowledgement
 from probes.chat.notices import Notice, Profile, recognise
 from probes.chat.speakers import Attribution, Speakers
 from probes.clock import Anchor
@@ -23,6 +24,7 @@ from scenarios.errors import FarEndFault, HarnessFault
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 Key = tuple[Hashable, int]  # item, which part of it
 MAX_FRAMES, MAX_TRANSCRIPT = 2_000_000, 20_000_000  # characters: of the transcript before frames are left out; in all
+MAX_EVENTS = 5000  # of one session: every one of them is weighed against all others
 MAX_TEXT = 8000  # characters of one message, as in observer.js
 JOINED_PART = 1_000_000  # of an item in which a hand-off and the human's words stand together
 COUNTER = re.compile(r"\d+([.,:]\d+)*\s*(s|ms|sec|秒|%|％)?")  # "0.4s": progress as long as it counts
@@ -75,6 +77,7 @@ class ChatLog:
         self.harness_failed = False
         self._profile, self._chat, self._path, self._settle_s, self._method = profile, chat, path, settle_s, method
         self._speakers = Speakers(alike=profile.agent_after_joined, rules=chat.speakers)
+        self._events, self._ending = 0, False
         self._size, self._full = 0, False  # of the transcript, characters; frames are no longer listed
         self._file: IO[str] | None = None
         self._bubbles: dict[Key, Bubble] = {}
@@ -112,6 +115,10 @@ class ChatLog:
         """Hands on one event, and writes it down. Nothing follows ``ended``."""
         if self.ended_cause:
             return
+        self._events += 1
+        if self._events > MAX_EVENTS and not self._ending:
+            self.end(t, "far", f"more than {MAX_EVENTS} things happened", method="harness")
+            return
         self.note("event", t=t, kind=kind, method=method, u=round(u, 4), **data)
         self.events.put_nowait(Event(kind=kind, t=t, method=method, u=u, data=data))
 
@@ -132,8 +139,9 @@ class ChatLog:
 
     def end(self, t: float, by: str, cause: str, *, method: Method, u: float = 0.0, harness: bool = False) -> None:
         """Ends the session once: hands on what has been shown, then ``ended``, then nothing more."""
-        if self.ended_cause:
+        if self._ending:
             return
+        self._ending = True
         for key in list(self._bubbles):
             self._settle(key)
         self.emit("ended", t, method, u, by=by, cause=cause, **({"fault": "harness"} if harness else {}))
@@ -194,8 +202,8 @@ class ChatLog:
         if whole is not None:
             found, lines = {0: whole}, [text]
         if not found:
-            if key not in self._notices:
-                self._grow(key, author, text, change)
+            self._notices.pop(key, None)  # what was a notice may become somebody's words
+            self._grow(key, author, text, change)
             return
         for n, notice in found.items():
             self._notice((key[0], n), notice, text if len(found) == 1 else lines[n], author, change)
@@ -252,6 +260,9 @@ class ChatLog:
                 bubble.first, bubble.wire = t, change.wire
             data = {"id": bubble.number, "speaker": bubble.whose.speaker, "wire": bubble.wire}
             self.emit("first_token", bubble.first, self._method, change.u, **data)
+        replaced = bubble.revision or not text.startswith(bubble.text)
+        if replaced and is_acknowledgement(bubble.text) and not is_acknowledgement(text):
+            bubble.first, bubble.wire = t, change.wire  # the answer stands where patience was asked for
         bubble.text, bubble.last, bubble.wire_end, bubble.parts = text, t, change.wire_end, change.parts
         if bubble.timer is not None:
             bubble.timer.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import zipfile
 from collections.abc import Callable
@@ -23,9 +24,11 @@ KINDS = {
     "video.webm": "video",
 }
 RAW_TRACE, RAW_HAR = ".trace.zip", ".network.har"  # with all their secrets: never kept
+MAX_RAW = 200_000_000  # of one of these, unpacked: what is larger is not cleaned, so not kept
 MAX_BYTES = {"trace": 20_000_000, "har": 20_000_000, "video": 50_000_000}
 MAX_BODY = 200_000  # of one response in a HAR
 PICTURE_S = 5.0
+VIDEO_S = 2.0  # until the recorder says where it has written
 TEXT = {".json", ".html", ".txt", ".js", ".css", ".xml", ".svg", ".network", ".trace", ".stacks", ".dat", ""}
 VIDEO_SIZE = {"width": 640, "height": 400}
 
@@ -78,10 +81,15 @@ class Recording:
 
     async def tidy(self) -> None:
         """Takes secrets out and keeps within bounds, once the context is closed; what cannot be cleaned is not kept."""
-        video = self._page.video if self._page is not None and "video" in self._wanted else None
-        source = Path(await video.path()) if video is not None else None
-        for row in await asyncio.to_thread(self._clean_all, source):
+        for row in await asyncio.to_thread(self._clean_all, await self._video()):
             self._note("evidence", **row)
+
+    async def _video(self) -> Path | None:
+        video = self._page.video if self._page is not None and "video" in self._wanted else None
+        with contextlib.suppress(PlaywrightError, TimeoutError):  # a page that crashed at once has none
+            async with asyncio.timeout(VIDEO_S):
+                return None if video is None else Path(await video.path())
+        return None
 
     def _clean_all(self, video: Path | None) -> list[dict[str, Any]]:
         """Makes the files that are kept of those that were recorded; returns what there is to say about them."""
@@ -90,20 +98,26 @@ class Recording:
         for name, source in (sources | ({"video.webm": video} if video is not None else {})).items():
             if not source.exists():
                 continue
-            path, limit = self._folder / name, MAX_BYTES[KINDS[name]]
+            part, limit = self._folder / f".{name}.part", MAX_BYTES[KINDS[name]]
             try:
-                dropped = CLEAN[name](source, path, limit)
+                dropped = CLEAN[name](source, part, limit)
                 if dropped:
                     told.append({"name": name, "kept": True, "dropped": dropped, "why": "too large"})
-                if path.stat().st_size > limit:
-                    path.unlink()
+                if part.stat().st_size > limit:
                     told.append({"name": name, "kept": False, "why": f"over {limit} bytes"})
-            except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-                path.unlink(missing_ok=True)
+                else:
+                    part.replace(self._folder / name)
+            except (OSError, ValueError, KeyError, RecursionError, zipfile.BadZipFile) as error:
                 told.append({"name": name, "kept": False, "why": f"it could not be cleaned: {error}"})
             finally:
+                part.unlink(missing_ok=True)
                 source.unlink(missing_ok=True)
         return told
+
+    def discard(self) -> None:
+        """Removes whatever has not been cleaned."""
+        for name in (RAW_TRACE, RAW_HAR):
+            (self._folder / name).unlink(missing_ok=True)
 
     def files(self) -> list[tuple[Path, str]]:
         """Returns the files that are there, each with its kind."""
@@ -113,6 +127,7 @@ class Recording:
 def _clean_trace(source: Path, path: Path, limit: int) -> int:
     """Writes a trace without secrets and, the largest first, without resources that do not fit; returns how many."""
     with zipfile.ZipFile(source) as archive:
+        _demand(sum(info.file_size for info in archive.infolist()))
         members = {info.filename: archive.read(info) for info in archive.infolist()}
         packed = {info.filename: info.compress_size for info in archive.infolist()}
     redactor = Redactor()
@@ -132,6 +147,11 @@ def _clean_trace(source: Path, path: Path, limit: int) -> int:
     return dropped
 
 
+def _demand(size: int) -> None:
+    if size > MAX_RAW:
+        raise ValueError(f"over {MAX_RAW} bytes unpacked")
+
+
 def _clean(name: str, content: bytes, redactor: Redactor) -> bytes:
     if Path(name).suffix not in TEXT:
         return content
@@ -145,6 +165,7 @@ def _clean(name: str, content: bytes, redactor: Redactor) -> bytes:
 
 def _clean_har(source: Path, path: Path, limit: int) -> int:
     """Writes a HAR without secrets and without bodies that are too long; returns how many were dropped."""
+    _demand(source.stat().st_size)
     har = json.loads(source.read_text(encoding="utf-8"))
     bodies = [entry["response"]["content"] for entry in har["log"]["entries"] if "content" in entry["response"]]
     left, dropped = limit // 2, 0

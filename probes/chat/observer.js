@@ -25,17 +25,25 @@
   let records = [];
   let scheduled = false;
   let lastFlush = -Infinity;
+  /** Runs what makes JSON while arrays and texts become what they are, not what the page has taught them (Prototype.js). */
+  const untaught = (run) => {
+    const taught = [Object, Array, String, Number].map((kind) => kind.prototype)
+      .filter((prototype) => Object.hasOwn(prototype, "toJSON")).map((prototype) => [prototype, prototype.toJSON]);
+    for (const [prototype] of taught) prototype.toJSON = undefined;
+    try { return run(); } finally { for (const [prototype, toJSON] of taught) prototype.toJSON = toJSON; }
+  };
+  const encode = (value) => untaught(() => JSON.stringify(value));
   const flush = () => {
     scheduled = false;
     lastFlush = clock.now();
     if (!records.length) return;
-    const batch = JSON.stringify({ origin: clock.timeOrigin, records });
+    const batch = { origin: clock.timeOrigin, records };
     records = [];
-    try { Promise.resolve(wake(batch)).catch(() => {}); } catch { /* the probe has gone */ }
+    try { untaught(() => wake(JSON.stringify(batch))).catch(() => {}); } catch { /* the probe has gone */ }
   };
   const record = (entry, { quiet = false } = {}) => {
     records.push(entry);
-    if (quiet || scheduled) return;
+    if (scheduled || (quiet && records.length < 1000)) return;
     scheduled = true;
     const wait = lastFlush + MIN_GAP_MS - clock.now();
     if (wait > 0) setTimer(flush, wait);
@@ -188,7 +196,7 @@
       }
       shown.push(entry);
       last = Math.max(last, entry.old ? 0 : entry.id);
-      const held = JSON.stringify(parts);
+      const held = encode(parts);
       if ((text || parts.length) && (text !== entry.text || author !== entry.author || held !== entry.parts)) {
         const begun = entry.author ? undefined : wire.first(text);
         Object.assign(entry, { text, author, parts: held });
@@ -232,7 +240,7 @@
       if (!config[what]) continue;
       const places = everywhere(config[what]).filter(visible);
       const texts = places.map((place) => tidy(words(place, [])).slice(0, 500));
-      const now = places.length ? JSON.stringify(texts) : "";
+      const now = places.length ? encode(texts) : "";
       if (now !== (seen[what] ?? "")) record({ k: "seen", t, what, texts });
       seen[what] = now;
     }

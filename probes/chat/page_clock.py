@@ -46,6 +46,8 @@ async def measure(frame: Frame, clock: Clock) -> tuple[float, Offset]:
         after = clock.monotonic()
         page = (origin + since) / 1000
         lowest, highest = max(lowest, before - page), min(highest, after - page)
+    if not math.isfinite(lowest + highest + origin):
+        raise ValueError("the page has no clock")
     return origin, Offset((lowest + highest) / 2, abs(highest - lowest) / math.sqrt(12))
 
 

@@ -12,6 +12,7 @@ from probes.chat.widget import Widget
 from probes.session import Method
 from probes.target import Chat
 
+MAX_ITEMS = 5000
 Document = tuple[int, float]  # frame, when it began
 Item = tuple[Document, int]  # one of its items
 
@@ -27,7 +28,7 @@ class PageLog(ChatLog):
         self._old: set[Item] = set()  # shown once more by a later document, or history from before we came
         self._opened = False
         self._paint: tuple[float, float, dict[str, Any]] | None = None
-        self._sockets = 0
+        self._sockets: dict[Document, int] = {}  # open ones
         self._cut: asyncio.TimerHandle | None = None
 
     def expect_echo(self, text: str) -> asyncio.Future[float]:
@@ -76,6 +77,7 @@ class PageLog(ChatLog):
             case {"k": "typing", "on": bool(on)}:
                 self.emit("typing", t, "dom", u, on=on)
             case {"k": "socket", "open": bool(is_open)}:
+                self._sockets[document] = max(0, self._sockets.get(document, 0) + (1 if is_open else -1))
                 self._socket(record, t, u, is_open)
             case {"k": "seen", "what": str(what), "texts": list(texts)}:
                 self._seen(what, [str(text) for text in texts], t, u)
@@ -85,6 +87,9 @@ class PageLog(ChatLog):
                 wire = (record.get("wire"), record.get("wireEnd"))
                 parts = [{str(k): redacted(str(v)) for k, v in part.items()} for part in record.get("parts") or ()]
                 key = (document, number)
+                if key not in self._shown and len(self._shown) >= MAX_ITEMS:
+                    self.end(t, "far", f"the page shows more than {MAX_ITEMS} messages", method="harness")
+                    return
                 again = key not in self._shown and self._again(document, author, text)
                 self._shown[key] = (author, same(text))
                 if again or record.get("old") or key in self._old:
@@ -94,16 +99,19 @@ class PageLog(ChatLog):
                     self.take(key, author, text, Change(t, u, *wire, parts))
 
     def navigated(self, t: float) -> None:
-        """The page has been replaced by another of its own: whatever it held open is gone."""
-        self._sockets = 0
+        """The page has been replaced by another of its own."""
         self.ready.clear()
         self.emit("navigated", t, "dom")
 
+    def begun(self, document: Document) -> None:
+        """A frame has a new document: whatever its former one held open is gone."""
+        self._sockets = {other: n for other, n in self._sockets.items() if other[0] != document[0]}
+        self._past = {other: past for other, past in self._past.items() if other[0] != document[0]}
+        self._past[document] = [shown for key, shown in self._shown.items() if key[0] != document]
+
     def _again(self, document: Document, author: str, text: str) -> bool:
         """Whether a new document shows what an earlier one showed, in the same order, before anything is said in it."""
-        if document not in self._past:
-            self._past[document] = [shown for key, shown in self._shown.items() if key[0] != document]
-        past = self._past[document]
+        past = self._past.get(document, [])
         known = (author, same(text))
         if known not in past:
             return False
@@ -112,12 +120,11 @@ class PageLog(ChatLog):
 
     def _socket(self, record: dict[str, Any], t: float, u: float, is_open: bool) -> None:
         self.note("socket", t=t, open=is_open, code=record.get("code"))
-        self._sockets = max(0, self._sockets + (1 if is_open else -1))
         if is_open and self._cut is not None:
             self._cut.cancel()
             self._cut = None
             self.emit("reconnected", t, "wire", u)
-        if is_open or self._sockets or not self._widget.ends_with_socket:
+        if is_open or any(self._sockets.values()) or not self._widget.ends_with_socket:
             return
         clean = record.get("clean") is True
 

@@ -20,7 +20,9 @@ NAMES = (
     r"sess(?:ion)?[-_]?id|passw(?:or)?d|passphrase|pwd)|sig|jwt|sid"
 )
 _NAME = re.compile(NAMES, re.IGNORECASE)
-_QUERY = re.compile(rf"(?<![\w-])({NAMES})=([^&\s\"'<>;#\\]+)", re.IGNORECASE)
+_EQUALS = re.compile(r"(?<=[\w-])=(?=[^&\s\"'<>;#\\])")  # looked for before its name is: that is fast
+_LAST = re.compile(r"[\w-]+$")
+_VALUE = re.compile(r"[^&\s\"'<>;#\\]+")
 _JSON = re.compile(
     rf"(?<!\\)(?P<quote>\\{{0,8}}\")(?P<name>{NAMES})(?P=quote)(?P<colon>\s*:\s*)"
     r"(?:(?P=quote)(?P<text>.{1,4000}?)(?<!\\)(?P=quote)|(?P<number>\d[\d.]*))",
@@ -48,7 +50,7 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Returns any text without its secrets."""
-        text = _QUERY.sub(lambda m: f"{m[1]}={self._met(m[2])}", text)
+        text = self._queries(text)
         text = _JSON.sub(self._pair, text)
         text = _FIELD.sub(lambda m: m[1] + self._met(m[2]), text)
         text = _BEARER.sub(lambda m: f"{m[1]} {self._met(m[2])}", text)
@@ -87,6 +89,18 @@ class Redactor:
             except ValueError:
                 out.append(self.text(line))
         return "\n".join(out) + ("\n" if text.endswith("\n") else "")
+
+    def _queries(self, text: str) -> str:
+        """``name=value``, as in addresses and forms."""
+        parts, done = [], 0
+        for equals in _EQUALS.finditer(text):
+            at = equals.end()
+            name = _LAST.search(text[max(done, at - 65) : at - 1]) if at > done else None
+            value = _VALUE.match(text, at) if name is not None and _NAME.fullmatch(name[0]) else None
+            if value is not None:
+                parts += [text[done:at], self._met(value[0])]
+                done = value.end()
+        return "".join(parts) + text[done:]
 
     def _pair(self, match: re.Match[str]) -> str:
         quote, text = match["quote"], match["text"]

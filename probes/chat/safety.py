@@ -45,13 +45,13 @@ class Guard:
         self._blocked, self._told = blocked, told
         self._own, self._third, self._refused = 0, Counter[str](), Counter[str]()
 
-    def sockets(self) -> list[str] | None:
-        """Returns the hosts that the page's WebSockets may go to, or None for any."""
+    def hosts(self) -> list[str] | None:
+        """Returns the hosts that anything of the page may go to, or None for any."""
         return sorted(self._parts) if self._closed else None
 
     def counts(self) -> dict[str, Any]:
         """Returns how many requests went to the chat's own host, to others, and how many of those were refused."""
-        return {"own": self._own, "third_party": _listed(self._third), "refused": _listed(self._refused)}
+        return {"own": self._own, "third_party": dict(self._third), "refused": dict(self._refused)}
 
     async def watch(self, context: BrowserContext) -> None:
         """Watches all pages of a context."""
@@ -71,6 +71,8 @@ class Guard:
             await self._pass(session, event, main)
 
         session.on("Fetch.requestPaused", paused)
+        session.on("Page.windowOpen", lambda event: self._blocked(urlsplit(event["url"]).hostname or ""))
+        await session.send("Page.enable")
         patterns = [{"urlPattern": "*", "resourceType": "Document", "requestStage": "Request"}]
         await session.send("Fetch.enable", {"patterns": patterns})
         refusal = page.locator(BANNERS).get_by_role("button", name=REFUSALS)
@@ -79,7 +81,7 @@ class Guard:
 
     def refuse_socket(self, host: str) -> None:
         """Counts a WebSocket that the observer has refused."""
-        self._refused[host] += 1
+        _count(self._refused, host)
 
     async def _pass(self, session: CDPSession, event: dict[str, Any], main: str) -> None:
         """Lets a document through, or not: this also sees redirects."""
@@ -99,7 +101,7 @@ class Guard:
                 self._leave(request.url)
                 await route.abort("aborted")
             elif self._closed and host not in self._parts:
-                self._refused[host] += 1
+                _count(self._refused, host)
                 await route.abort("blockedbyclient")
             else:
                 await route.continue_()
@@ -120,7 +122,7 @@ class Guard:
         if url.hostname == self.host:
             self._own += 1
         else:
-            self._third[url.hostname or ""] += 1
+            _count(self._third, url.hostname or "")
 
     async def _answer(self, dialog: Dialog) -> None:
         self._told(dialog.type, dialog.message)
@@ -148,10 +150,8 @@ async def closed_roots(page: Page) -> list[str]:
     return sorted(set(found))
 
 
-def _listed(counts: Counter[str]) -> dict[str, int]:
-    named = dict(counts.most_common(MAX_HOSTS))
-    rest = counts.total() - sum(named.values())
-    return named | ({"others": rest} if rest else {})
+def _count(counts: Counter[str], host: str) -> None:
+    counts[host if host in counts or len(counts) < MAX_HOSTS else "others"] += 1
 
 
 async def _click(place: Locator) -> None:

@@ -55,6 +55,7 @@
 
   // --- WebSocket ------------------------------------------------------------------------------------------------------
   const NativeSocket = window.WebSocket;
+  const hostOf = (url) => { try { return new URL(url, location.href).hostname; } catch { return ""; } };
   const nativeSend = NativeSocket.prototype.send;
   NativeSocket.prototype.send = function send(data) {
     sent(now(), "socket", data);
@@ -62,8 +63,8 @@
   };
   window.WebSocket = new Proxy(NativeSocket, {
     construct(target, args, newTarget) {
-      const host = URL.parse?.(args[0], location.href)?.hostname;
-      if (hosts && host && !hosts.includes(host)) {
+      const host = hosts && hostOf(args[0]);
+      if (host && !hosts.includes(host)) {
         record({ k: "refused", t: now(), host });
         throw new DOMException("blocked", "SecurityError");
       }
