@@ -39,6 +39,6 @@ chaos: ## 200 attempts while whoever takes part is killed fifty times
 check: setup ## ruff, mypy, import-linter, file sizes
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy && .venv/bin/python -c 'from importlinter.cli import lint_imports_command as f; f()' && $(PY) -m pytest -q tests/conventions.py
 
-bench: ## measure: time stamps, CPU and memory per call and chat, ledger, planning, growth
+bench: ## measure: time stamps, CPU and memory per call and chat, chats over HTTP beside Botium, ledger, planning, growth
 	@sh harness/setup.sh test
 	@$(PY) -m harness.bench
