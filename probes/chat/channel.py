@@ -346,7 +346,8 @@ class ChatChannel:
 
     def _is_read(self, frame: Frame) -> bool:
         """Whether anything that a frame says is of interest."""
-        return frame.parent_frame is None or self._widget.frame is not None
+        inside = bool(self._widget.frame) or any(isinstance(one, Click) and one.frame for one in self._widget.open)
+        return frame.parent_frame is None or inside
 
     async def _take(self, frame: Frame, batch: dict[str, Any]) -> None:
         for record in batch["records"]:

@@ -55,8 +55,8 @@ class PageVisit:
         self.page: Page
 
     async def __aenter__(self) -> PageVisit:
-        self._context = context = await self._browser.context(self._chat.url, self._lang)
-        await context.add_init_script(COUNTER % (WIRE, json.dumps(self._guard.sockets()), json.dumps(self._sockets)))
+        self._context = context = await self._browser.context(self._chat.url, self._lang, hosts=self._guard.hosts())
+        await context.add_init_script(COUNTER % (WIRE, json.dumps(self._guard.hosts()), json.dumps(self._sockets)))
         await self._guard.watch(context)
         self.page = await context.new_page()
         context.on("page", self._on_window)
