@@ -713,9 +713,9 @@ def test_what_was_written_with_backslashes_is_found_without_them():
     ],
 )
 def test_no_text_of_a_page_holds_us_up(text):
-    begun = time.monotonic()
+    begun = time.process_time()
     redacted(text)
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5  # a search that goes back over and over takes hours
 
 
 def test_more_secrets_than_can_be_looked_for_are_not_cleaned():

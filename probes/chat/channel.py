@@ -83,7 +83,7 @@ class ChatChannel:
         self._open_s, self._echo_s = open_s, echo_s
         self._widget = load_widget(chat.widget, profiles)
         self._log = PageLog(self._widget, chat, folder / "transcript.jsonl", settle_s)
-        self._guard = Guard(chat, blocked=self._blocked, told=self._dialog)
+        self._guard = Guard(chat, blocked=self._blocked, told=self._dialog, window=self._window)
         self._recording = Recording(chat.record, folder, self._log.note)
         self._anchor: Anchor | None = None
         self._documents = 0  # of the page's main frame
@@ -309,6 +309,9 @@ class ChatChannel:
 
     def _blocked(self, host: str) -> None:
         self._log.emit("navigation_blocked", self._now(), "harness", host=host)
+
+    def _window(self, url: str) -> None:
+        self._blocked(urlsplit(url).hostname or "")
 
     def _dialog(self, kind: str, text: str) -> None:
         self._log.emit("dialog", self._now(), "harness", type=kind, text=text[:500])

@@ -30,19 +30,27 @@ CLICK_S = 2.0
 class Guard:
     """Watches one session's requests."""
 
-    def __init__(self, chat: Chat, *, blocked: Callable[[str], None], told: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        chat: Chat,
+        *,
+        blocked: Callable[[str], None],
+        told: Callable[[str, str], None],
+        window: Callable[[str], None],
+    ) -> None:
         """Makes the guard; nothing is watched yet.
 
         Args:
             chat: the entry point; the host of its address is the only one that a page may navigate to.
-            blocked: is told the host of every navigation and window that was refused.
+            blocked: is told the host of every navigation that was refused.
+            window: is told the address of every window that was refused.
             told: is told the kind and the text of every dialog.
         """
         self.host = urlsplit(chat.url).hostname or ""
         self.away: str | None = None  # the host that the page last wanted to go to
         self._parts = {self.host, *(host.lower() for host in chat.parts_from)}
         self._closed = chat.block_third_party
-        self._blocked, self._told = blocked, told
+        self._blocked, self._told, self._window = blocked, told, window
         self._own, self._third, self._refused = 0, Counter[str](), Counter[str]()
 
     def hosts(self) -> list[str] | None:
@@ -71,7 +79,7 @@ class Guard:
             await self._pass(session, event, main)
 
         session.on("Fetch.requestPaused", paused)
-        session.on("Page.windowOpen", lambda event: self._blocked(urlsplit(event["url"]).hostname or ""))
+        session.on("Page.windowOpen", lambda event: self._window(event["url"]))
         await session.send("Page.enable")
         patterns = [{"urlPattern": "*", "resourceType": "Document", "requestStage": "Request"}]
         await session.send("Fetch.enable", {"patterns": patterns})

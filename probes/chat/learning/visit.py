@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import BrowserContext, Frame, JSHandle, Locator, Page, Request
+from playwright.async_api import BrowserContext, Frame, JSHandle, Locator, Page
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
@@ -46,7 +46,10 @@ class PageVisit:
         self.dialogs: list[str] = []
         self.windows: list[str] = []  # addresses that the page wanted to open in another window
         self._guard = Guard(
-            chat, blocked=lambda _: None, told=lambda kind, text: self.dialogs.append(f"{kind}: {text[:80]}")
+            chat,
+            blocked=lambda _: None,
+            told=lambda kind, text: self.dialogs.append(f"{kind}: {text[:80]}"),
+            window=lambda url: self.windows.append(redacted(url)),
         )
         self._finders: dict[Frame, JSHandle] = {}
         self.frames: list[Frame] = []  # all that were ever looked at: a look names them by their place here
@@ -60,7 +63,6 @@ class PageVisit:
         await self._guard.watch(context)
         self.page = await context.new_page()
         context.on("page", self._on_window)
-        context.on("request", self._on_request)
         await self._guard.fence(self.page, ())
         return self
 
@@ -237,17 +239,6 @@ class PageVisit:
 
     def _on_window(self, page: Page) -> None:
         self._closing = asyncio.ensure_future(_close(page))
-
-    def _on_request(self, request: Request) -> None:
-        """Notes where another window was to go."""
-        if not request.is_navigation_request():
-            return
-        try:
-            ours = request.frame.page is self.page
-        except PlaywrightError:  # its window is not there yet
-            ours = False
-        if not ours:
-            self.windows.append(redacted(request.url))
 
 
 async def _close(page: Page) -> None:
