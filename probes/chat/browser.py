@@ -45,8 +45,8 @@ AWAKE = (
     "--disable-backgrounding-occluded-windows",
     "--disable-renderer-backgrounding",
 )
-# Nobody looks at these pages. Text drawn for the colour stripes of a screen cost twice the drawing, which is a quarter
-# of all that a chat costs Chromium, and made the other sessions' pages show late (python -m harness.bench.chat).
+# Nobody looks at these pages. Drawing text for the colour stripes of a screen took a quarter of all the CPU that a chat
+# costs Chromium, and a busy machine shows late (python -m harness.bench.chat).
 CHEAP = ("--disable-lcd-text",)
 TURN_S = 4.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
