@@ -11,6 +11,7 @@ from harness.authorisation import LoadedAuthorisation, load_authorisation
 from harness.ledger.rows import Attempt, Ceilings, NewAttempt
 from harness.permission import permit
 from harness.plan import LoadedPlan, PlannedAttempt, load_plan
+from harness.plan.means import check_means
 from probes.probe import Assignment
 from probes.session import AttemptKey
 from probes.target_file import LoadedTarget, load_target
@@ -135,6 +136,7 @@ class Inputs:
             version=version,
             switches=switches,
             evidence=evidence,
+            attachments=script.attachments,
         )
 
 
@@ -154,12 +156,14 @@ def read(plan: Path, target: Path, authorisation: Path | None, scenarios: Path |
     beside = target.parent / "authorisation.yaml"
     if authorisation is None and beside.exists():
         authorisation = beside
-    return Inputs(
+    inputs = Inputs(
         plan=loaded,
         target=load_target(target),
         scripts={name: load_scenario(name, scenarios) for name in loaded.plan.scenario_names()},
         authorisation=None if authorisation is None else load_authorisation(authorisation),
     )
+    check_means(loaded, inputs.target, inputs.scenarios)
+    return inputs
 
 
 def speech_cache() -> Path:

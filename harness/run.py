@@ -106,7 +106,13 @@ def write_inputs(
     assert plan.path is not None
     shutil.copyfile(plan.path, folder.plan)
     shutil.copyfile(target.path, folder.target)
-    scripts = {f"scenario {name}": f"{s.scenario.version} sha256:{s.sha256[:16]}" for name, s in inputs.scripts.items()}
+    scripts = {
+        f"scenario {name}": ", ".join(
+            [f"{script.scenario.version} sha256:{script.sha256[:16]}"]
+            + [f"{file} sha256:{sent.sha256[:16]}" for file, sent in script.attachments.items()]
+        )
+        for name, script in inputs.scripts.items()
+    }
     info = RunInfo(
         id=run_id,
         created_utc=started,

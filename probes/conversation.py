@@ -9,19 +9,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
-from typing import Literal, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeVar
 
-from probes.acknowledgement import is_acknowledgement
 from probes.channel import Channel, Said
+from probes.choosing import press_offered
 from probes.clock import Anchor, Clock
-from probes.ending import Stop, Told, asked_all, gone_at_once, left_waiting, not_connected, outcome_of
+from probes.ending import Stop, Told, asked_all, gone_at_once, is_strange, left_waiting, not_connected, outcome_of
 from probes.instants import find, may_change
 from probes.judging import Turn, facts_of_keys
 from probes.remarks import Remark
-from probes.replies import Replies
+from probes.replies import Replies, newest_reply, prompted
 from probes.session import Event, Instants, Method, Outcome
 from probes.target import ReachStep
+from scenarios.attachment import Attachment
 from scenarios.errors import FarEndFault, HarnessFault
 from scenarios.model import Ask, Lang, Limits, Scenario, Step
 
@@ -30,7 +31,7 @@ T = TypeVar("T")
 
 State = Literal["dialling", "ringing", "menu", "queue", "talking", "done"]
 GOODBYE_S = 6.0
-CHAT_GREETING_S = 5.0
+CHAT_GREETING_S = FILE_REPLY_S = 5.0
 SETTLE_S = 1.7  # after a pause of 0.9 s: by then music or ringing that follows an announcement has been recognised
 CALLBACK: tuple[Method, float] = ("callback", 0.01)
 STAMPS: dict[str, tuple[Method, float]] = {  # how our acts are stamped
@@ -55,9 +56,11 @@ class Conversation:
         prompts_known: bool,
         clock: Clock,
         on_state: Callable[[State], None] = lambda _state: None,
+        attachments: Mapping[str, Attachment] | None = None,
     ) -> None:
         self.channel, self.scenario, self.lang, self.limits = channel, scenario, lang, limits
         self.to_human, self.prompts_known, self.clock, self.on_state = to_human, prompts_known, clock, on_state
+        self.attachments = attachments or {}
         self.timeline: list[Event] = []
         self.instants = Instants()
         self._replies = Replies(scenario, lang)
@@ -255,11 +258,12 @@ class Conversation:
         return said
 
     async def _say(self, text: str, line: str) -> Said:
-        said = await self.channel.say(text, line=line)
+        return self._went_out(await self.channel.say(text, line=line), line, text)
+
+    def _went_out(self, said: Said, line: str, text: str, **more: Any) -> Said:
         method, u = STAMPS.get(said.method, CALLBACK)
-        self._take(
-            Event(kind="said", t=said.start, method=method, u=u, data={"turn": line, "text": text, "end": said.end})
-        )
+        data = {"turn": line, "text": text, "end": said.end} | more
+        self._take(Event(kind="said", t=said.start, method=method, u=u, data=data))
         return said
 
     async def _after(self, role: str, since: float) -> None:
@@ -267,15 +271,8 @@ class Conversation:
         if role == "none":
             return
 
-        def ready() -> Event | None:
-            for event in self.timeline:
-                if event.kind == "message" and event.t >= since and event.data["speaker"] != "system":
-                    found = event.data.get("role")
-                    if role in ("any", found) or (found is None and not self.prompts_known):
-                        return event
-            return None
-
-        if await self._until(ready, self.limits.menu_s) is None:
+        known = self.prompts_known
+        if await self._until(lambda: prompted(self.timeline, role, since, known), self.limits.menu_s) is None:
             if self._ended is not None:
                 raise Stop("the far end hung up in the menu", Outcome.IVR_FAIL)
             raise Stop(f"no {role} prompt within {self.limits.menu_s:g} s", Outcome.IVR_FAIL)
@@ -373,18 +370,13 @@ class Conversation:
 
     def _reply_after(self, t: float) -> Callable[[], Event | None]:
         """The newest thing the far end said that began after ``t``, unless it only asks for patience."""
-
-        def ready() -> Event | None:
-            for event in reversed(self.timeline):
-                if event.kind == "message" and event.t > t and event.data["speaker"] != "system":
-                    return None if is_acknowledgement(event.data.get("text")) else event
-            return None
-
-        return ready
+        return lambda: newest_reply(self.timeline, t)
 
     async def _ask(self, ask: Ask) -> None:
         self.turns.append(Turn(ask.id, ask.facts, at=self._now()))
-        said = await self._say(ask.say.in_(self.lang), ask.id)
+        said = await self._put(ask)
+        if said is None:
+            return
         replied, human = self._reply_after(said.start), self.instants.answer is not None
         reply = await self._until(lambda: replied() or (self._retracted() if human else None), self.limits.reply_s)
         self.turns[-1].waited = True
@@ -392,6 +384,31 @@ class Conversation:
             self.turns.pop()  # nobody was asked: it is asked again
         elif reply is None and self._ended is None:
             self.review.append(f"no reply to “{ask.id}” within {self.limits.reply_s:g} s")
+
+    async def _put(self, ask: Ask) -> Said | None:
+        """Sends the file, says the words, or presses the quick reply; None: it was not offered, or nobody is there."""
+        said: Said | None = None
+        if ask.attach is not None:
+            file = self.attachments[ask.attach]
+            sent = await self.channel.attach(file, line=ask.id)
+            said = self._went_out(sent, ask.id, f"[{file.name}]", file=file.about())
+            if ask.say is not None:  # what is answered to the file alone is no answer to the words
+                await self._until(self._reply_after(said.start), FILE_REPLY_S)
+        if ask.say is not None:
+            return await self._say(ask.say.in_(self.lang), ask.id)
+        if ask.choose is None:
+            return said
+        wanted, until = ask.choose.in_(self.lang), self._now() + self.limits.reply_s
+        pressed = await press_offered(
+            self.channel, self.timeline, wanted, line=ask.id, until=self._until, left=lambda: until - self._now()
+        )
+        if pressed is not None:
+            return self._went_out(pressed.said, ask.id, pressed.label, chosen=True)
+        if self._ended is None:
+            self.turns[-1].waited = True
+            self.turns[-1].not_put = f"no quick reply “{wanted}” was offered within {self.limits.reply_s:g} s"
+            self.review.append(self.turns[-1].not_put)
+        return None
 
     async def _say_goodbye(self, *, wait: bool = True) -> None:
         if any(turn.ask == "farewell" for turn in self.turns):
@@ -429,15 +446,7 @@ class Conversation:
             reached=self._reached(),
             asked_all=asked_all(self.scenario, self.channel.kind, self.turns),
         )
-        if self._is_strange(outcome):
+        if self.channel.kind == "voice" and is_strange(self.timeline, outcome, self.to_human, self.prompts_known):
             self.timeline.append(Event(kind="wrong_party", t=self._now(), method="harness", data={"text": ""}))
             self.review.append("a voice was heard and none of the centre's recordings: perhaps somebody else's line")
         return Told(outcome, stop.reason, self.timeline, self.instants, self.turns, self.heard, self.review)
-
-    def _is_strange(self, outcome: Outcome) -> bool:
-        """Says whether a line that plays known recordings before it puts anyone through played none, but spoke."""
-        if self.channel.kind != "voice" or not self.prompts_known or not self.to_human:
-            return False
-        kinds = {event.kind for event in self.timeline}
-        spoke = outcome is Outcome.ANSWERED or (outcome is Outcome.IVR_FAIL and "speech" in kinds)
-        return spoke and not kinds & {"prompt", "wrong_party"}

@@ -8,6 +8,7 @@ from typing import Any
 
 from probes.judging import Reply, Turn
 from probes.session import Event, Instants, Outcome
+from probes.target import ReachStep
 from scenarios.model import ChannelKind, Limits, Scenario
 
 AT_ONCE_S = 1.5
@@ -49,6 +50,15 @@ def gone_at_once(timeline: Sequence[Event]) -> bool:
     if connected is None or ended is None or ended.data.get("by") != "far" or ended.t - connected > AT_ONCE_S:
         return False
     return not any(event.kind in ("prompt", "music", "speech", "message", "tone") for event in timeline)
+
+
+def is_strange(timeline: Sequence[Event], outcome: Outcome, way: Sequence[ReachStep], prompts_known: bool) -> bool:
+    """Says whether a line that plays known recordings before it puts anyone through played none, but spoke."""
+    if not prompts_known or not way:
+        return False
+    kinds = {event.kind for event in timeline}
+    spoke = outcome is Outcome.ANSWERED or (outcome is Outcome.IVR_FAIL and "speech" in kinds)
+    return spoke and not kinds & {"prompt", "wrong_party"}
 
 
 def left_waiting(ended: Event | None, limits: Limits, *, in_queue: bool) -> Stop:

@@ -11,18 +11,20 @@ from fractions import Fraction
 from typing import Literal
 
 from probes.session import FactVerdict, Judgement, PhraseVerdict, Speaker, Verdict
+from probes.showing import Part, shown_in
 from probes.target import FactAnswer
-from scenarios.model import ChannelKind, Lang, Scenario
+from scenarios.model import ChannelKind, Fact, Lang, Scenario
 from scenarios.phrases import said
 
 
 @dataclass
 class Reply:
-    """One thing the far end said; ``text`` is None when it was heard but not understood."""
+    """One thing the far end said; ``text`` is None when it was heard but not understood. ``parts``: what it showed."""
 
     speaker: Speaker
     text: str | None
     id: int | str | None = None
+    parts: Sequence[Part] = ()
 
 
 @dataclass
@@ -34,6 +36,7 @@ class Turn:
     at: float = 0.0
     waited: bool = False  # the reply came, or was not given in time; False: we stopped waiting for other reasons
     replies: list[Reply] = field(default_factory=list)
+    not_put: str = ""  # why the question could not be put
 
 
 def facts_of_keys(scenario: Scenario, channel: ChannelKind) -> tuple[str, ...]:
@@ -60,8 +63,8 @@ def judge(
         answers: the client's confirmed wording of each fact.
         by: who served.
     """
-    critical = {fact.key: fact.critical for fact in scenario.facts}
-    facts = [_fact(key, critical[key], turn, answers.get(key)) for turn in turns for key in turn.facts]
+    known = {fact.key: fact for fact in scenario.facts}
+    facts = [_fact(known[key], turn, answers.get(key)) for turn in turns for key in turn.facts]
     asked = {verdict.key for verdict in facts}
     facts += [
         FactVerdict(key=fact.key, verdict="unknown", critical=fact.critical, reason="never asked")
@@ -79,23 +82,36 @@ def _squeeze(text: str) -> str:
     return "".join(text.split()).casefold()
 
 
-def _fact(key: str, critical: bool, turn: Turn, answer: FactAnswer | None) -> FactVerdict:
+def _fact(fact: Fact, turn: Turn, answer: FactAnswer | None) -> FactVerdict:
     def verdict(value: Verdict, reason: str) -> FactVerdict:
-        return FactVerdict(key=key, verdict=value, critical=critical, reason=reason)
+        return FactVerdict(key=fact.key, verdict=value, critical=fact.critical, reason=reason)
 
     if answer is None:
         return verdict("na", "the client has not confirmed this fact")
     texts = [_squeeze(reply.text) for reply in turn.replies if reply.text is not None]
-    if any(_squeeze(wrong) in text for wrong in answer.wrong for text in texts):
+    shown = [part for reply in turn.replies for part in shown_in(fact.shown_as, reply.text, reply.parts)]
+    if any(_squeeze(wrong) in text for wrong in answer.wrong for text in texts) or any(
+        part.says(wrong) for wrong in answer.wrong for part in shown
+    ):
         return verdict("fail", "contradicts the confirmed fact")
-    right = [wording for wording in answer.right if any(_squeeze(wording) in text for text in texts)]
-    if len(right) >= answer.at_least:
-        return verdict("pass", "said: " + ", ".join(right))
+    if fact.shown_as == "words":
+        right = [wording for wording in answer.right if any(_squeeze(wording) in text for text in texts)]
+        if len(right) >= answer.at_least:
+            return verdict("pass", "said: " + ", ".join(right))
+    else:  # one of them says enough
+        fits = next((part for part in shown if sum(map(part.says, answer.right)) >= answer.at_least), None)
+        if fits is not None:
+            return verdict("pass", f"shown: {fits}")
     if len(texts) < len(turn.replies):
         return verdict("unknown", "heard but not transcribed")
+    if turn.not_put:
+        return verdict("fail", turn.not_put)
     if not turn.waited and not texts:
         return verdict("unknown", "we stopped before a reply was due")
-    return verdict("fail", "not said" if texts else "no reply")
+    missing = "not said" if fact.shown_as == "words" else f"no {fact.shown_as} was shown"
+    if shown:
+        missing = f"another {fact.shown_as} was shown: {shown[0]}"
+    return verdict("fail", missing if texts else "no reply")
 
 
 def _must(pid: str, lang: Lang, heard: Sequence[Reply]) -> PhraseVerdict:

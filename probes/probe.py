@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -20,6 +20,7 @@ from probes.equipment import Equipment
 from probes.judging import judge
 from probes.session import CERTAIN, AttemptKey, Evidence, Judgement, Outcome, Session
 from probes.target import Target
+from scenarios.attachment import Attachment
 from scenarios.errors import FarEndFault, ShopperError
 from scenarios.model import Lang, Limits, Scenario
 from scenarios.persona import draw
@@ -43,6 +44,7 @@ class Assignment:
     switches: tuple[Path, ...] = ()  # kill switches: nothing is dialled, and we hang up, once one of them is there
     evidence: str | None = None  # where the session's files are copied to, besides its folder
     not_after: datetime | None = None  # it is not begun later: the policy was asked at its claim
+    attachments: dict[str, Attachment] = field(default_factory=dict)  # the files that the script sends
 
 
 async def run(job: Assignment, equipment: Equipment, on_state: Callable[[State], None] = lambda _s: None) -> Session:
@@ -68,6 +70,7 @@ async def run(job: Assignment, equipment: Equipment, on_state: Callable[[State],
             prompts_known=bool(job.target.prompts),
             clock=clock,
             on_state=on_state,
+            attachments=job.attachments,
         )
         _fill(session, job, await conversation.run(anchor))
     except asyncio.CancelledError as stop:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from probes.acknowledgement import is_acknowledgement
 from probes.judging import Reply, Turn
 from probes.remarks import Remark, remark_in
 from probes.session import Event
@@ -37,12 +40,30 @@ class Replies:
         if event.data.get("revision", 0) > 0:  # a message that was changed after it had settled
             for known in self.heard:
                 if known.id == event.data.get("id"):
-                    known.text = text
+                    known.text, known.parts = text, event.data.get("parts", ())
             return remark
-        reply = Reply(speaker, text, event.data.get("id"))
+        reply = Reply(speaker, text, event.data.get("id"), event.data.get("parts", ()))
         self.heard.append(reply)
         for turn in reversed(self.turns):  # what began before we spoke is no answer to it
             if event.t >= turn.at:
                 turn.replies.append(reply)
                 break
         return remark
+
+
+def prompted(timeline: Sequence[Event], role: str, since: float, prompts_known: bool) -> Event | None:
+    """Returns the first thing the far end said since then that is of ``role``, or may be where nothing is known."""
+    for event in timeline:
+        if event.kind == "message" and event.t >= since and event.data["speaker"] != "system":
+            found = event.data.get("role")
+            if role in ("any", found) or (found is None and not prompts_known):
+                return event
+    return None
+
+
+def newest_reply(timeline: Sequence[Event], after: float) -> Event | None:
+    """Returns the newest thing the far end said that began after then, unless it only asks for patience."""
+    for event in reversed(timeline):
+        if event.kind == "message" and event.t > after and event.data["speaker"] != "system":
+            return None if is_acknowledgement(event.data.get("text")) else event
+    return None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from scenarios.attachment import Attachment, Unfit, read_attachment
 from scenarios.errors import InputError, ScenarioError
-from scenarios.model import Scenario
+from scenarios.model import Fact, Scenario, Step
 from scenarios.phrases import phrases
 from scenarios.yaml_file import Loaded, Path_, load_many, load_with_hash
 
@@ -17,11 +18,12 @@ SHIPPED = Path(__file__).with_name("scripts")
 
 @dataclass(frozen=True)
 class LoadedScenario:
-    """A script and the bytes it came from."""
+    """A script, the bytes it came from, and the files it sends, by the name that it gives them."""
 
     scenario: Scenario
     path: Path
     sha256: str
+    attachments: dict[str, Attachment] = field(default_factory=dict)
 
 
 def shipped() -> list[Path]:
@@ -61,7 +63,9 @@ def load(id_or_path: str | Path, folder: str | Path | None = None) -> LoadedScen
     loaded = load_with_hash(find(id_or_path, folder), Scenario)
     for problem in _mistakes(loaded):
         raise problem
-    return LoadedScenario(loaded.model, loaded.path, loaded.sha256)
+    named = [step.ask.attach for step in loaded.model.steps if step.ask and step.ask.attach]
+    files = {name: read_attachment(loaded.path.parent, name) for name in named}
+    return LoadedScenario(loaded.model, loaded.path, loaded.sha256, files)
 
 
 def lint(paths: Iterable[str | Path]) -> list[InputError]:
@@ -97,12 +101,49 @@ def _mistakes(loaded: Loaded[Scenario]) -> Iterator[ScenarioError]:
         if channel == "chat" and any(step.dtmf for step in steps):
             index = next(n for n, step in enumerate(scenario.steps) if step.dtmf and "chat" in step.on)
             yield _problem(loaded, ("steps", index), "there are no keys to press in a chat", "add on: [voice]")
+    yield from _chat_only(loaded)
+    yield from _unfit(loaded)
     yield from _repeated(loaded)
     asked = {key for ask in asks for key in ask.facts}
     for index, fact in enumerate(scenario.facts):
         if fact.key not in asked and not by_keys:
             cure = "name it under facts of an ask, or remove it"
             yield _problem(loaded, ("facts", index, "key"), f"no step asks for fact '{fact.key}'", cure)
+
+
+def _chat_only(loaded: Loaded[Scenario]) -> Iterator[ScenarioError]:
+    """Yields what a script would do on the telephone and can only do in a chat."""
+    scenario = loaded.model
+    shown = {fact.key: fact for fact in scenario.facts if fact.shown_as != "words"}
+    for index, step in enumerate(scenario.steps):
+        if step.ask is None or "voice" not in scenario.channels or "voice" not in step.on:
+            continue
+        for key, message in _silent(step, shown):
+            yield _problem(loaded, ("steps", index, "ask", *key), message, "add on: [chat] to the step")
+
+
+def _silent(step: Step, shown: dict[str, Fact]) -> Iterator[tuple[Path_, str]]:
+    assert step.ask is not None
+    if step.ask.attach is not None:
+        yield ("attach",), "no file can be sent on the telephone"
+    if step.ask.choose is not None:
+        yield ("choose",), "there are no quick replies on the telephone"
+    for index, key in enumerate(step.ask.facts):
+        if key in shown:
+            yield ("facts", index), f"fact '{key}' is {_A[shown[key].shown_as]}, which nobody can hear on the telephone"
+
+
+_A = {"link": "a link", "card": "a card", "image": "an image"}
+
+
+def _unfit(loaded: Loaded[Scenario]) -> Iterator[ScenarioError]:
+    """Yields files that cannot be sent."""
+    for index, step in enumerate(loaded.model.steps):
+        if step.ask is not None and step.ask.attach is not None:
+            try:
+                read_attachment(loaded.path.parent, step.ask.attach)
+            except Unfit as wrong:
+                yield _problem(loaded, ("steps", index, "ask", "attach"), wrong.message, wrong.cure)
 
 
 def _repeated(loaded: Loaded[Scenario]) -> Iterator[ScenarioError]:

@@ -5,6 +5,7 @@ A scenario is one customer's errand, the same file for voice and chat. Its ``ste
 * ``human: {}``            ask for a human, the way the target says (keys on a phone, words in a chat),
   and wait in the queue.
 * ``ask: {...}``           say one thing and wait for the answer; ``facts`` names what the answer must contain.
+  In a chat it may also send a file, or press a quick reply instead of saying anything.
 * ``dtmf: "1"``            press keys, after the far end has said something of the role in ``after``.
 
 ``on: [voice]`` limits a step to one channel. What counts as a right answer is the client's to confirm: the accepted
@@ -75,20 +76,34 @@ Digits = Annotated[Spelled, Field(pattern=r"^[0-9*#ABCD]+$", max_length=32)]
 Share = Annotated[Fraction, BeforeValidator(_share), AfterValidator(_in_unit)]
 
 
+FactForm = Literal["words", "link", "card", "image"]
+
+
 class Fact(Strict):
     """One fact the answer must contain. The accepted wording comes from the target."""
 
     key: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     name: Text
     critical: bool = False
+    shown_as: FactForm = Field(default="words", description="in a chat: what the answer must show, not only say")
 
 
 class Ask(Strict):
-    """Say one thing; the answer is what the far end says until it pauses."""
+    """Say one thing, send a file, or press a quick reply; the answer is what the far end says until it pauses."""
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    say: Text
+    say: Text | None = None
+    attach: str | None = Field(default=None, min_length=1, description="a file beside the script; goes out first")
+    choose: Text | None = Field(default=None, description="the quick reply to press, by its words")
     facts: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Ask:
+        if self.say is None and self.attach is None and self.choose is None:
+            raise ValueError("an ask says something (say), sends a file (attach), or presses a quick reply (choose)")
+        if self.choose is not None and (self.say is not None or self.attach is not None):
+            raise ValueError("an ask that presses a quick reply neither says nor sends anything; make two asks of it")
+        return self
 
 
 class Human(Strict):

@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.authorisation import Authorisation, LoadedAuthorisation, load_authorisation
 from harness.inputs import Inputs
 from harness.plan import LoadedPlan, PlannedAttempt, draw_up, load_plan
+from harness.plan.means import check_means
 from probes.target import Chat, Line, TrunkSpec
 from probes.target_file import LoadedTarget, load_target
 from scenarios.catalogue import LoadedScenario
@@ -116,6 +117,7 @@ class Audit:
             return next((script for script in self.scripts.values() if isinstance(script, InputError)), [])
         inputs = self.inputs
         try:
+            check_means(inputs.plan, inputs.target, inputs.scenarios)
             return draw_up(inputs.plan, inputs.target.target, inputs.scenarios, now=self.now())
         except InputError as error:
             return error

@@ -171,7 +171,7 @@ class Call:
     async def converse(self) -> None:
         """The agent answers what the caller asks, until they say goodbye, and says goodbye too."""
         lang = self.desk.lang
-        errand = self.random.choice(list(self.desk.knowledge.root.values()))
+        errand = self.random.choice(self.desk.knowledge.spoken())
         answers = [answer.in_(lang) for answer in errand.answers.values()]
         for turn in range(8):
             spoken = await self.caller(patience=8)

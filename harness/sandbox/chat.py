@@ -29,6 +29,7 @@ from harness.sandbox.truth import Truth
 from scenarios.model import Lang
 
 FOLDER = Path(__file__).parent
+MAX_FRAME = 8_000_000  # bytes: a file of 5 MB in base64
 PAGE_FAULTS = {
     "never_loads": "the server accepts the request and never answers",
     "error": "the page answers 503",
@@ -65,7 +66,8 @@ class ChatCentre:
         """Starts to listen and returns the page's URL."""
         app = web.Application()
         app.router.add_get("/", self._serve_page)
-        app.router.add_get("/chat_page.{kind:js|css}", self._serve_asset)
+        app.router.add_get("/{name:chat_page|worn_card}.{kind:js|css|svg}", self._serve_asset)
+        app.router.add_get("/forms/{name}", self._serve_form)
         app.router.add_get("/chat", self._serve_chat)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
@@ -97,10 +99,13 @@ class ChatCentre:
         return web.Response(text=page, content_type="text/html", headers={"Cache-Control": "no-store"})
 
     async def _serve_asset(self, request: web.Request) -> web.StreamResponse:
-        return web.FileResponse(FOLDER / f"chat_page.{request.match_info['kind']}")
+        return web.FileResponse(FOLDER / f"{request.match_info['name']}.{request.match_info['kind']}")
+
+    async def _serve_form(self, _: web.Request) -> web.StreamResponse:
+        return web.Response(text=self.words.page.note)
 
     async def _serve_chat(self, request: web.Request) -> web.StreamResponse:
-        socket = web.WebSocketResponse(heartbeat=30)
+        socket = web.WebSocketResponse(heartbeat=30, max_msg_size=MAX_FRAME)
         await socket.prepare(request)
         self._opened += 1
         self._sockets.add(socket)

@@ -1,20 +1,25 @@
 """One chat with the sandbox bank: first the bot, then perhaps the queue and a human.
 
 Frames to the page are JSON objects with a ``type``: ``message`` (whole), ``start``/``token``/``done`` (streamed),
-``typing``, ``state`` (bot|queue|agent|over) and ``end``. The page sends ``{"type": "say", "text": ...}`` and shows the
-shopper's own message only when the server sends it back.
+``typing``, ``choices`` (quick replies), ``state`` (bot|queue|agent|over) and ``end``; ``message`` and ``done`` may show
+cards, links and images. The page sends ``{"type": "say", "text": ...}``, or ``{"type": "file", "name": ...,
+"media": ..., "data": base64}``, and shows the shopper's own message only when the server sends it back.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import hashlib
 import json
 import random
 import re
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSMsgType, web
+
+from harness.sandbox.knowledge import Answer
 
 if TYPE_CHECKING:
     from harness.sandbox.chat import ChatCentre
@@ -46,7 +51,7 @@ class ChatRoom:
         self._wait = self._draw.uniform(*QUEUE_S) * self._pace
         self._ahead = self._draw.randint(1, 4)
         self._agent, self._agent_name, self._greeting = centre.agents.serving(number)
-        self._heard: asyncio.Queue[str] = asyncio.Queue()
+        self._heard: asyncio.Queue[str | None] = asyncio.Queue()  # words; None is a file
         self._messages = 0
 
     async def run(self) -> None:
@@ -69,11 +74,23 @@ class ChatRoom:
         async for frame in self._socket:
             if frame.type is not WSMsgType.TEXT:
                 continue
-            text = str(json.loads(frame.data).get("text", "")).strip()[:2000]
+            sent = json.loads(frame.data)
+            if sent.get("type") == "file":
+                await self._take_file(sent)
+                continue
+            text = str(sent.get("text", "")).strip()[:2000]
             self._write("user_sent", text=text)
             if text and self._fault != "lost_echo":
                 await self._message("user", text, event="user_message")
                 self._heard.put_nowait(text)
+
+    async def _take_file(self, sent: dict[str, Any]) -> None:
+        name, content = str(sent["name"])[:200], base64.b64decode(sent["data"])
+        digest = hashlib.sha256(content).hexdigest()
+        self._write("user_sent_file", name=name, media=sent["media"], bytes=len(content), sha256=digest)
+        if self._fault != "lost_echo":
+            await self._message("user", "", event="user_file", file=name)
+            self._heard.put_nowait(None)
 
     async def _talk(self) -> None:
         await self._send(type="state", name="bot")
@@ -82,13 +99,19 @@ class ChatRoom:
         await self._stream(self._words.welcome)
         while True:
             text = await self._heard.get()
+            if text is None:
+                await self._stream(self._words.got_file)
+                continue
             if re.search(self._words.want_human, text, re.IGNORECASE):
                 break
-            known = self._centre.knowledge.answer(None, text, self._lang)
+            known = self._centre.knowledge.find(None, text, self._lang)
             if known is None and re.search(self._words.goodbye, text, re.IGNORECASE):
                 await self._stream(self._words.bot_goodbye)
                 return await self._end("bot")
-            await self._stream(known or self._draw.choice(self._words.bot_unknown))
+            if known is None:
+                await self._stream(self._draw.choice(self._words.bot_unknown))
+            else:
+                await self._stream(known.in_(self._lang), known)
         await self._stream(self._words.transfer)
         if await self._queue():
             await self._human()
@@ -130,7 +153,10 @@ class ChatRoom:
         while True:
             text = await self._heard.get()
             await asyncio.sleep(self._human_s() / 2)  # reads
-            known = self._centre.knowledge.answer(None, text, self._lang)
+            if text is None:
+                await self._agent_says(words.got_file)
+                continue
+            known = self._centre.knowledge.find(None, text, self._lang)
             if known is None and re.search(words.goodbye, text, re.IGNORECASE):
                 await self._agent_says(self._draw.choice(words.agent_goodbye))
                 await asyncio.sleep(0.5 * self._pace)
@@ -139,23 +165,24 @@ class ChatRoom:
                 await self._agent_says(self._draw.choice(words.agent_unknown))
             else:
                 before, after = self._draw.choice(words.before_answer), self._draw.choice(words.after_answer)
-                await self._agent_says(before + known + after)
+                await self._agent_says(before + known.in_(self._lang) + after, known)
 
     def _human_s(self) -> float:
         return self._draw.uniform(*HUMAN_S) * self._pace
 
-    async def _agent_says(self, text: str) -> None:
+    async def _agent_says(self, text: str, answer: Answer | None = None) -> None:
         await self._send(type="typing", on=True, author="agent")
         await asyncio.sleep(self._human_s())
         await self._send(type="typing", on=False, author="agent")
-        await self._message("agent", text, event="agent_message")
+        await self._message("agent", text, event="agent_message", **self._shows(answer))
+        await self._offer(answer)
 
     async def _end(self, by: str) -> None:
         await self._message("system", self._words.over, event="end", role="end", by=by)
         await self._send(type="state", name="over")
 
-    async def _stream(self, text: str) -> None:
-        """The bot says ``text``, a few letters at a time."""
+    async def _stream(self, text: str, answer: Answer | None = None) -> None:
+        """The bot says ``text``, a few letters at a time, and shows and offers what goes with it."""
         await self._send(type="typing", on=True, author="bot")
         await asyncio.sleep(self._draw.uniform(*BOT_S) * self._pace)
         await self._send(type="typing", on=False, author="bot")
@@ -169,11 +196,25 @@ class ChatRoom:
                 self._write("bot_last_token", id=number, text=text)
             await self._send(type="token", id=number, text=token)
             await asyncio.sleep(self._draw.uniform(*TOKEN_S))
-        await self._send(type="done", id=number)
+        await self._send(type="done", id=number, **self._shows(answer))
+        await self._offer(answer)
+
+    def _shows(self, answer: Answer | None) -> dict[str, Any]:
+        """Returns what a frame says of what is shown with an answer."""
+        if answer is None or not answer.shows:
+            return {}
+        return {"shows": [each.model_dump() | {"text": each.text.in_(self._lang)} for each in answer.shows]}
+
+    async def _offer(self, answer: Answer | None) -> None:
+        if answer is not None and answer.choices:
+            texts = [choice.in_(self._lang) for choice in answer.choices]
+            self._write("choices", texts=texts)
+            await self._send(type="choices", texts=texts)
 
     async def _message(self, author: str, text: str, *, event: str, **data: Any) -> None:
         number = self._next()
         frame = {"type": "message", "id": number, "author": author, "text": text}
+        frame |= {key: data[key] for key in ("shows", "file") if key in data}
         self._write(event, id=number, author=author, text=text, **data)
         await self._send(**frame)
 

@@ -45,6 +45,7 @@ class PageWords(Strict):
     lost: str
     placeholder: str
     send: str
+    attach: str
     close: str
     typing: str
     bot: str
@@ -61,6 +62,7 @@ class Words(Strict):
     goodbye: Pattern
     bot_unknown: Choices
     bot_goodbye: str
+    got_file: str
     transfer: str
     position: str
     joined: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, RootModel
 
@@ -32,10 +33,20 @@ class Keywords(Strict):
     en: tuple[str, ...] = Field(min_length=1)
 
 
+class Showing(Strict):
+    """What an answer shows in a chat besides its words; ``text`` is what stands on it, or what an image depicts."""
+
+    kind: Literal["card", "link", "image"]
+    text: Text
+    url: str = ""
+
+
 class Answer(Text):
     """One full, right answer and the words of the question it belongs to."""
 
     keywords: Keywords
+    shows: tuple[Showing, ...] = ()
+    choices: tuple[Text, ...] = Field(default=(), description="quick replies that are offered with it")
 
     def match(self, question: str, lang: Lang) -> tuple[int, int]:
         """Returns how many keywords ``question`` contains, and their letters together; (0, 0) is no match."""
@@ -71,12 +82,25 @@ class Knowledge(RootModel[dict[str, Subject]]):
             question: what the customer said.
             lang: language of the question and the answer.
         """
+        best = self.find(scenario, question, lang)
+        return None if best is None else best.in_(lang)
+
+    def find(self, scenario: str | None, question: str, lang: Lang) -> Answer | None:
+        """Returns what :meth:`answer` says, with what is shown with it."""
         subjects = self.root.values() if scenario is None else [s for k, s in self.root.items() if k == scenario]
         answers = [answer for subject in subjects for answer in subject.answers.values()]
         best = max(answers, key=lambda answer: answer.match(question, lang), default=None)
         if best is None or best.match(question, lang) == (0, 0):
             return None
-        return best.in_(lang)
+        return best
+
+    def spoken(self) -> list[Subject]:
+        """Returns the errands that can be done without seeing anything."""
+        return [
+            subject
+            for subject in self.root.values()
+            if not any(answer.shows or answer.choices for answer in subject.answers.values())
+        ]
 
     def facts(self, lang: Lang) -> dict[str, dict[str, FactAnswer]]:
         """Returns scenario id -> fact key -> confirmed wordings: what the sandbox target states as its facts."""

@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import BrowserContext, Frame, FrameLocator, Locator, Page
+from playwright.async_api import BrowserContext, FileChooser, Frame, FrameLocator, Locator, Page
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from probes.channel import Said
+from probes.chat.acts import Acts
 from probes.chat.browser import Browser, first_line
 from probes.chat.evidence import Recording
 from probes.chat.page_clock import Offset, PageClocks
@@ -32,6 +33,7 @@ from probes.chat.widget import Click, frames_of, load_widget
 from probes.clock import Anchor, Clock
 from probes.session import Event
 from probes.target import Chat
+from scenarios.attachment import Attachment
 from scenarios.errors import FarEndFault, HarnessFault, ProbeFault
 from scenarios.model import ChannelKind, Lang
 
@@ -80,11 +82,12 @@ class ChatChannel:
             TargetError: the widget profile is wrong.
         """
         self._chat, self._folder, self._browser, self._clock, self._lang = chat, folder, browser, clock, lang
-        self._open_s, self._echo_s = open_s, echo_s
+        self._open_s = open_s
         self._widget = load_widget(chat.widget, profiles)
         self._log = PageLog(self._widget, chat, folder / "transcript.jsonl", settle_s)
         self._guard = Guard(chat, blocked=self._blocked, told=self._dialog, window=self._window)
         self._recording = Recording(chat.record, folder, self._log.note)
+        self._acts = Acts(self._widget, self._log, echo_s, page=self._current_page, scope=self._scope, blind=self._blind)
         self._anchor: Anchor | None = None
         self._documents = 0  # of the page's main frame
         self._opened = False
@@ -142,33 +145,28 @@ class ChatChannel:
             FarEndFault: the page never showed it, or the chat is over.
             HarnessFault: the browser failed.
         """
-        while self._again is not None and not self._again.done():
-            await asyncio.wait([self._again])
-        page = self._require_page()
-        echo = self._log.expect_echo(text)
-        box = self._scope(page).locator(self._widget.input).first
-        try:
-            await box.fill(text, timeout=self._echo_s * 1000)
-            if self._widget.send == "Enter":
-                await box.press("Enter")
-            else:
-                await self._scope(page).locator(self._widget.send).first.click(timeout=self._echo_s * 1000)
-            async with asyncio.timeout(self._echo_s):
-                t = await echo
-        except TimeoutError as error:
-            self._log.note("send_lost", line=line, text=text)
-            blind = await self._blind(page)
-            raise FarEndFault(
-                f"send lost: the page did not show our message within {self._echo_s:g} s{blind}"
-            ) from error
-        except PlaywrightTimeout as error:
-            raise FarEndFault(f"send lost: the chat does not take input{await self._blind(page)}") from error
-        except PlaywrightError as error:
-            raise HarnessFault(f"the browser failed while sending: {first_line(error)}") from error
-        finally:
-            self._log.forget_echo()
-        self._log.note("said", t=t, line=line, text=text)
-        return Said(t, t, "dom")
+        return await self._acts.say(text, line)
+
+    async def attach(self, file: Attachment, *, line: str) -> Said:
+        """Hands a file to the page, and returns when the page has shown it as ours.
+
+        Raises:
+            FarEndFault: the page did not take it, never showed it, or the chat is over.
+            HarnessFault: the profile has no ``attach``, the file has changed, or the browser failed.
+        """
+        return await self._acts.attach(file, line)
+
+    async def choose(self, text: str, *, line: str) -> Said | None:
+        """Presses the newest quick reply that says ``text``, and returns when the page has shown that as ours.
+
+        Returns:
+            None if there is none, or it was gone before it could be pressed.
+
+        Raises:
+            FarEndFault: it was pressed and the page never showed it, or the chat is over.
+            HarnessFault: the browser failed.
+        """
+        return await self._acts.choose(text, line)
 
     async def press(self, digits: str) -> Said:
         """A chat has no keys.
@@ -205,6 +203,7 @@ class ChatChannel:
         page.on("crash", lambda _: self._end("us", "the page crashed", harness=True))
         page.on("close", lambda _: self._end("us", "the page was closed", harness=True))
         page.on("framenavigated", self._on_navigated)
+        page.on("filechooser", self._on_chooser)
         await self._guard.fence(page, self._widget.dismiss)
         self._pump = asyncio.create_task(self._run())
         return page
@@ -273,6 +272,11 @@ class ChatChannel:
         scope = self._scope(page) if isinstance(click, str) else _within(page, frames_of(click.frame))
         return scope.locator(click if isinstance(click, str) else click.css).first
 
+    async def _current_page(self) -> Page:
+        while self._again is not None and not self._again.done():
+            await asyncio.wait([self._again])
+        return self._require_page()
+
     def _require_page(self) -> Page:
         if self._log.harness_failed:
             raise HarnessFault(f"the session was lost: {self._log.ended_cause}")
@@ -306,6 +310,10 @@ class ChatChannel:
     def _on_popup(self, page: Page) -> None:
         """Closes a window: some browsers open one all the same. The guard tells of it."""
         self._chore(page.close())
+
+    def _on_chooser(self, _: FileChooser) -> None:
+        if not self._acts.handing:  # the page asks by itself: it gets nothing
+            self._dialog("file", "")
 
     def _blocked(self, host: str) -> None:
         self._log.emit("navigation_blocked", self._now(), "harness", host=host)

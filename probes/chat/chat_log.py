@@ -11,7 +11,7 @@ import re
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from probes.acknowledgement import is_acknowledgement
 from probes.chat.notices import Notice, Profile, recognise
@@ -22,6 +22,7 @@ from probes.target import Chat
 from scenarios.errors import FarEndFault, HarnessFault
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
+Act = Literal["words", "file", "choice"]  # what we have sent
 Key = tuple[Hashable, int]  # item, which part of it
 MAX_FRAMES, MAX_TRANSCRIPT = 2_000_000, 20_000_000  # characters: of the transcript before frames are left out; in all
 MAX_EVENTS = 5000  # of one session: every one of them is weighed against all others
@@ -84,6 +85,7 @@ class ChatLog:
         self._notices: dict[Key, tuple[str, int | None]] = {}
         self._numbers: dict[Key, int] = {}
         self._echo: tuple[str, asyncio.Future[float]] | None = None
+        self._echo_of: Act = "words"
         self._ours: set[Key] = set()
         self._asked = False
         self._idle = False
@@ -122,12 +124,15 @@ class ChatLog:
         self.note("event", t=t, kind=kind, method=method, u=round(u, 4), **data)
         self.events.put_nowait(Event(kind=kind, t=t, method=method, u=u, data=data))
 
-    def expect_echo(self, text: str) -> asyncio.Future[float]:
-        """Returns a future that is set to the moment when the page shows ``text`` as ours."""
+    def expect_echo(self, text: str, of: Act = "words") -> asyncio.Future[float]:
+        """Returns a future that is set to the moment when the page shows ``text`` as ours.
+
+        Of a file ``text`` is the name, of a quick reply its label: a page may show either in words of its own.
+        """
         if self._echo is not None:
             raise HarnessFault("two messages were sent at the same time")
         future: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-        self._echo = (same(text), future)
+        self._echo, self._echo_of = (same(text), future), of
         self._asked, self._idle = True, False
         return future
 
@@ -179,7 +184,7 @@ class ChatLog:
 
     def _item(self, key: Key, author: str, text: str, change: Change) -> None:
         t = change.t
-        if key in self._ours or self._is_echo(author, text):
+        if key in self._ours or self._is_echo(author, text, change.parts):
             if key not in self._ours and self._echo is not None and not self._echo[1].done():
                 self._echo[1].set_result(t)
             self._ours.add(key)
@@ -238,11 +243,19 @@ class ChatLog:
         """Returns the notice that words are: the target knows its centre better than the profile its widget."""
         return recognise(self._chat.notices, author, text) or self._profile.notice(author, text)
 
-    def _is_echo(self, author: str, text: str) -> bool:
+    def _is_echo(self, author: str, text: str, parts: list[dict[str, str]]) -> bool:
         if self._echo is None or author not in ("user", "unknown"):
             return False
         wanted, found = self._echo[0], same(text)
-        return wanted == found or (author == "user" and wanted in found)
+        if self._echo_of == "words":
+            return wanted == found or (author == "user" and wanted in found)
+        if author == "user":
+            return True  # nothing else of ours can have come
+        if self._echo_of == "choice":
+            return wanted == found
+        shown = [found, *(same(part.get("text", "")) for part in parts)]
+        own = any(part.get("url", "").startswith(("blob:", "data:")) for part in parts)  # the page has it from us
+        return own or any(wanted in each for each in shown)
 
     def _grow(self, key: Key, author: str, text: str, change: Change) -> None:
         bubble = self._bubbles.get(key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,8 @@ MAX_BYTES = {"trace": 20_000_000, "har": 20_000_000, "video": 50_000_000}
 MAX_BODY = 200_000  # of one response in a HAR
 PICTURE_S = 5.0
 VIDEO_S = 2.0  # until the recorder says where it has written
+OURS = re.compile(r'("buffer": ?")[A-Za-z0-9+/=]{100,}"')  # a file that we sent: the transcript has its SHA-256
+DRIVER = re.compile(r"/[^\s\"'()]*/playwright/driver/")  # where Playwright lies on this machine
 TEXT = {".json", ".html", ".txt", ".js", ".css", ".xml", ".svg", ".network", ".trace", ".stacks", ".dat", ""}
 VIDEO_SIZE = {"width": 640, "height": 400}
 
@@ -128,8 +131,9 @@ def _clean_trace(source: Path, path: Path, limit: int) -> int:
     """Writes a trace without secrets and, the largest first, without resources that do not fit; returns how many."""
     with zipfile.ZipFile(source) as archive:
         _demand(sum(info.file_size for info in archive.infolist()))
-        members = {info.filename: archive.read(info) for info in archive.infolist()}
-        packed = {info.filename: info.compress_size for info in archive.infolist()}
+        infos = [info for info in archive.infolist() if not info.filename.endswith(".stacks")]  # lines of our own code
+        members = {info.filename: archive.read(info) for info in infos}
+        packed = {info.filename: info.compress_size for info in infos}
     redactor = Redactor()
     for _ in range(2):  # what is found late also stood early
         members = {name: _clean(name, content, redactor) for name, content in members.items()}
@@ -159,6 +163,8 @@ def _clean(name: str, content: bytes, redactor: Redactor) -> bytes:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         return content
+    if Path(name).suffix == ".trace":
+        text = DRIVER.sub("playwright/", OURS.sub(r'\1[not kept]"', text))
     jsonl = Path(name).suffix in (".trace", ".network", ".json")
     return (redactor.lines(text) if jsonl else redactor.text(text)).encode()
 

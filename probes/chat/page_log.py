@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from probes.chat.chat_log import Change, ChatLog, same
+from probes.chat.chat_log import Act, Change, ChatLog, same
 from probes.chat.redaction import redacted
 from probes.chat.widget import Widget
 from probes.session import Method
@@ -31,11 +31,11 @@ class PageLog(ChatLog):
         self._sockets: dict[Document, int] = {}  # open ones
         self._cut: asyncio.TimerHandle | None = None
 
-    def expect_echo(self, text: str) -> asyncio.Future[float]:
+    def expect_echo(self, text: str, of: Act = "words") -> asyncio.Future[float]:
         """Returns a future that is set to the moment when the page shows ``text`` as ours."""
         self.paint()
         self._past = {document: [] for document in self._past}
-        return super().expect_echo(text)
+        return super().expect_echo(text, of)
 
     def end(self, t: float, by: str, cause: str, *, method: Method, u: float = 0.0, harness: bool = False) -> None:
         """Ends the session once, with the page's largest paint told before."""

@@ -77,6 +77,10 @@ class Widget(Strict):
     send: str = Field(default="Enter", description="'Enter', or the button to click")
     messages: Messages
     typing: str | None = Field(default=None, description="shown while the far end is typing")
+    attach: str | None = Field(default=None, description="the file input, or the button that opens the file chooser")
+    attached: str | None = Field(
+        default=None, description="a file that waits to be sent with 'send'; without it, choosing a file sends it"
+    )
     choices: str | None = Field(default=None, description="quick replies that are offered outside the messages")
     survey: str | None = Field(default=None, description="asks how satisfied we are: seen, never filled")
     end: str | None = Field(default=None, description="shown once the chat is over")

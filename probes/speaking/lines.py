@@ -51,7 +51,7 @@ def spoken_lines(scenario: Scenario, target: Target) -> list[SpokenLine]:
     for step in scenario.steps_on("voice"):
         if step.human is not None and ways:
             said["to-human"] = tuple(dict.fromkeys(ways))
-        elif step.ask is not None:
+        elif step.ask is not None and step.ask.say is not None:
             said[step.ask.id] = (step.ask.say.in_(target.lang),)
     said["farewell"] = (scenario.farewell.in_(target.lang),)
     return [SpokenLine(scenario.id, line, texts) for line, texts in said.items()]

@@ -26,7 +26,8 @@ from probes.voice.stamps import Stamps
 from probes.voice.trunk import Trunk
 from probes.voice.wire.rtp_live import DELAY_S
 from probes.voice.wire.tap import CallTap
-from scenarios.errors import FarEndFault
+from scenarios.attachment import Attachment
+from scenarios.errors import FarEndFault, HarnessFault
 
 log = logging.getLogger(__name__)
 PATIENCE_S = 8.0  # a far end that never pauses is talked over in the end, which is told
@@ -101,6 +102,22 @@ class VoiceChannel:
         handed = await self._live().press(digits, self.trunk.dtmf)
         at, method = await self._stamps.pressed(digits, self.trunk.dtmf, handed)
         return Said(at, at + KEY_S * len(digits), method)
+
+    async def attach(self, file: Attachment, *, line: str) -> Said:
+        """A telephone carries no files.
+
+        Raises:
+            HarnessFault: always.
+        """
+        raise HarnessFault(f"no file can be sent on the telephone ({file.name}); put on: [chat] to the step")
+
+    async def choose(self, text: str, *, line: str) -> Said | None:
+        """A telephone has no quick replies.
+
+        Raises:
+            HarnessFault: always.
+        """
+        raise HarnessFault(f"there are no quick replies on the telephone ({text}); put on: [chat] to the step")
 
     async def close(self) -> None:
         """Hangs up and writes the recording to its end."""
