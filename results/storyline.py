@@ -196,7 +196,12 @@ def _bubble(event: Event, mask: Mask, lang: Lang) -> Bubble | None:
     said = event.data.get("text")
     if said is None:
         return Bubble(speaker, title, event.t, words.label("not_understood", lang), understood=False)
-    return Bubble(speaker, title, event.t, mask(str(said)))
+    lines = [str(said)] if said else []
+    for part in event.data.get("parts") or ():  # what a chat shows besides words
+        kind = words.PARTS.get(part.get("kind"))
+        if kind is not None:
+            lines.append(f"[{kind.in_(lang)}] {part.get('text') or part.get('url', '')}")
+    return Bubble(speaker, title, event.t, mask("\n".join(lines)))
 
 
 def _row(event: Event, mask: Mask, lang: Lang) -> Row:

@@ -60,7 +60,16 @@ SPEAKERS = {
     "unknown": _t("对方", "far end"),
 }
 
+PARTS = {
+    "button": _t("快捷回复", "quick reply"),
+    "link": _t("链接", "link"),
+    "file": _t("文件", "file"),
+    "image": _t("图片", "image"),
+    "card": _t("卡片", "card"),
+}
+
 EVENTS = {
+    "choices": _t("快捷回复", "quick replies"),
     "dialled": _t("发起呼叫", "dialled"),
     "ringing": _t("振铃", "ringing"),
     "early_media": _t("早期媒体", "early media"),
