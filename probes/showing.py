@@ -19,7 +19,7 @@ Part = Mapping[str, str]
 
 ANY = "*"
 KINDS: dict[FactForm, tuple[str, ...]] = {"words": (), "link": ("link", "file"), "card": ("card",), "image": ("image",)}
-_WRITTEN_OUT = re.compile(r"https?://[^\s<>\"'()\[\]{}\u0080-\uffff]+", re.IGNORECASE)
+_WRITTEN_OUT = re.compile(r"(?i:https?)://[^\s<>\"'()\[\]{}\u0080-\U0010ffff]+")
 _ADDRESS = re.compile(
     r"https?://[!-~]+|([a-z0-9-]+\.)+[a-z]{2,}(:\d+)?(/[!-~]*)?|(\d+\.){3}\d+(:\d+)?(/[!-~]*)?", re.IGNORECASE
 )

@@ -10,6 +10,7 @@ from typing import Any
 from probes.channel import Said
 from probes.clock import Anchor
 from probes.session import Event
+from scenarios.attachment import Attachment
 
 SPEAKING_S = 2.0
 
@@ -26,6 +27,9 @@ class ScriptedChannel:
         self.opening, self.replies, self.fault = opening, list(replies), fault
         self.said: list[str] = []
         self.pressed: list[str] = []
+        self.sent: list[str] = []  # files
+        self.chosen: list[str] = []  # quick replies
+        self.gone = 0  # so many quick replies vanish before they are pressed
         self.closed = 0
         self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
@@ -67,6 +71,22 @@ class ScriptedChannel:
         if self.replies:
             self._play(self.replies.pop(0))
         return Said(self.now(), self.now() + 0.3, "callback")
+
+    async def attach(self, file: Attachment, *, line: str) -> Said:
+        self.sent.append(file.name)
+        return await self._act()
+
+    async def choose(self, text: str, *, line: str) -> Said | None:
+        if self.gone:
+            self.gone -= 1
+            return None
+        self.chosen.append(text)
+        return await self._act()
+
+    async def _act(self) -> Said:
+        if self.replies:
+            self._play(self.replies.pop(0))
+        return Said(self.now(), self.now(), "dom")
 
     async def close(self) -> None:
         self.closed += 1

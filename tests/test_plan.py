@@ -94,7 +94,7 @@ def test_entries_are_spread_over_the_run(tmp_path, seed):
                                      " (did you mean 'busy'? there are: hotline, busy)"),
         ("entry: web", "entry: hotline", "8:28: the target '沙箱银行' has no chat 'hotline' (there are: web)"),
         ("scenario: S02", "scenario: S03", "6:16: unknown scenario 'S03'"
-                                          " (did you mean 'S02'? there are: S01, S02, S21)"),
+                                          " (did you mean 'S02'? there are: S01, S02, S21, S25)"),
         ("hotline, channel: voice, count: 4", "web, channel: chat, count: 4",
          "6:42: scenario S02 is not for chat (it is for: voice)"),
         ("count: 8", "count: -1", "5:60: 'attempts[0].count': must be greater than or equal to 0"),

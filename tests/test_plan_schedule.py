@@ -350,7 +350,7 @@ def test_a_replacement_of_what_was_due_at_once_is_due_at_once():
         ({"mix": [{"scenario": "S01", "share": "1/2"}] * 2},
          "scenario 'S01' occurs twice in a mix (add the two shares up)"),
         ({"mix": [{"scenario": "S99", "share": 1}]},
-         "unknown scenario 'S99' (there are: S01, S02, S21)"),
+         "unknown scenario 'S99' (there are: S01, S02, S21, S25)"),
         ({"mix": [{"scenario": "S21", "share": 1}]}, "scenario S21 is not for voice (it is for: chat)"),
         ({"mix": []}, "a mix has no scenario (write for example mix: [{scenario: S01, share: 1}])"),
         ({"size": {}}, "a size is exactly one of: n, half_width, power (write for example size: {n: 200})"),

@@ -14,7 +14,7 @@ from scenarios.errors import InputError, ScenarioError
 from scenarios.persona import draw
 from scenarios.phrases import phrases, said
 
-IDS = ("S01", "S02", "S21")
+IDS = ("S01", "S02", "S21", "S25")
 LANGS = ("zh", "en")
 GOOD = Path(__file__).parent / "good_scenario.yaml"
 
@@ -42,16 +42,17 @@ def test_steps_of_each_script():
     assert kinds("S01", "chat") == ["ask", "ask"]
     assert kinds("S02", "voice") == ["human", "ask", "ask", "ask"]
     assert kinds("S21", "chat") == ["ask", "ask", "human", "ask"]
+    assert kinds("S25", "chat") == ["ask", "ask", "ask"]
     assert load("S01").scenario.resolve.facts == Fraction(2, 3)
-    assert [load(name).scenario.channels for name in IDS] == [("voice", "chat"), ("voice",), ("chat",)]
+    assert [load(name).scenario.channels for name in IDS] == [("voice", "chat"), ("voice",), ("chat",), ("chat",)]
 
 
 @pytest.mark.parametrize("name", IDS)
 def test_spoken_lines_are_short(name):
     for step in load(name).scenario.steps:
-        if step.ask:
-            assert len(step.ask.say.zh) <= 24
-            assert len(step.ask.say.en) <= 90
+        for words in (step.ask.say, step.ask.choose) if step.ask else ():
+            assert words is None or len(words.zh) <= 24
+            assert words is None or len(words.en) <= 90
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -63,13 +64,24 @@ def test_the_bank_answers_every_ask_with_its_facts(name, lang):
     asks = [step.ask for step in scenario.steps if step.ask]
     assert [ask.id for ask in asks] == list(bank.root[name].answers)
     assert set(facts) == {fact.key for fact in scenario.facts}
+    forms = {fact.key: fact.shown_as for fact in scenario.facts}
     for ask in asks:
-        answer = bank.answer(name, ask.say.in_(lang), lang)
-        assert answer == bank.answer(None, ask.say.in_(lang), lang) == bank.root[name].answers[ask.id].in_(lang)
+        question = (ask.say or ask.choose).in_(lang)
+        answer, known = bank.answer(name, question, lang), bank.find(None, question, lang)
+        assert answer == known.in_(lang) == bank.root[name].answers[ask.id].in_(lang)
         for key in ask.facts:
-            right = [wording for wording in facts[key].right if squeeze(wording) in squeeze(answer)]
-            assert len(right) >= facts[key].at_least, (key, answer)
-            assert not [wording for wording in facts[key].wrong if squeeze(wording) in squeeze(answer)]
+            shown = [f"{each.text.in_(lang)} {each.url}" for each in known.shows if each.kind == forms[key]]
+            texts = [answer] if forms[key] == "words" else shown
+            right = [wording for wording in facts[key].right if any(squeeze(wording) in squeeze(t) for t in texts)]
+            assert len(right) >= facts[key].at_least, (key, texts)
+            assert not [wording for wording in facts[key].wrong for t in texts if squeeze(wording) in squeeze(t)]
+    offered = {squeeze(choice.in_(lang)) for answer in bank.root[name].answers.values() for choice in answer.choices}
+    assert {squeeze(ask.choose.in_(lang)) for ask in asks if ask.choose} <= offered
+
+
+def test_on_the_telephone_the_bank_answers_what_needs_no_picture():
+    bank = Knowledge.load()
+    assert bank.spoken() == [bank.root[name] for name in ("S01", "S02", "S21")]
 
 
 def test_the_bank_says_nothing_to_what_it_does_not_know():
@@ -185,7 +197,7 @@ def test_find_prefers_the_users_folder(tmp_path):
 def test_find_suggests(tmp_path):
     with pytest.raises(ScenarioError) as wrong:
         find("S022")
-    assert str(wrong.value) == "there is no script 'S022' (did you mean 'S02'? there are: S01, S02, S21)"
+    assert str(wrong.value) == "there is no script 'S022' (did you mean 'S02'? there are: S01, S02, S21, S25)"
     with pytest.raises(ScenarioError, match="there is no such script"):
         find(tmp_path / "S01.yaml")
 
