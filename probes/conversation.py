@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from probes.channel import Channel, Said
@@ -39,6 +40,7 @@ STAMPS: dict[str, tuple[Method, float]] = {  # how our acts are stamped
     "dom": ("dom", 0.01),
     "frame": ("frame", 0.005),
 }
+REACHED = frozenset({"connected", "prompt", "music", "speech", "message", "widget_ready"})
 TURNED_AWAY = ("callback", "closed", "menu", "invalid", "left")
 
 
@@ -154,9 +156,7 @@ class Conversation:
             self.on_state(state)
 
     def _reached(self) -> bool:
-        return any(
-            e.kind in ("connected", "prompt", "music", "speech", "message", "widget_ready") for e in self.timeline
-        )
+        return any(event.kind in REACHED for event in self.timeline)
 
     def _now(self) -> float:
         return self.clock.monotonic() - self._anchor.monotonic
@@ -271,8 +271,8 @@ class Conversation:
         if role == "none":
             return
 
-        known = self.prompts_known
-        if await self._until(lambda: prompted(self.timeline, role, since, known), self.limits.menu_s) is None:
+        heard = partial(prompted, self.timeline, role, since, self.prompts_known)
+        if await self._until(heard, self.limits.menu_s) is None:
             if self._ended is not None:
                 raise Stop("the far end hung up in the menu", Outcome.IVR_FAIL)
             raise Stop(f"no {role} prompt within {self.limits.menu_s:g} s", Outcome.IVR_FAIL)
@@ -369,8 +369,7 @@ class Conversation:
         return True if self.instants.answer is None else None
 
     def _reply_after(self, t: float) -> Callable[[], Event | None]:
-        """The newest thing the far end said that began after ``t``, unless it only asks for patience."""
-        return lambda: newest_reply(self.timeline, t)
+        return partial(newest_reply, self.timeline, t)
 
     async def _ask(self, ask: Ask) -> None:
         self.turns.append(Turn(ask.id, ask.facts, at=self._now()))

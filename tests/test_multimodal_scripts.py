@@ -181,6 +181,13 @@ strata: [{entry: %s, channel: chat, days: workday, hours: "09:00-18:00"}]
 """
 
 
+API = """format: 1
+name: socket
+websocket: {path: chat}
+read: {rules: [{text: text, shows: {%s}}]}
+"""
+
+
 def checked(folder: Path, plan: str, profile: tuple[str, str]) -> None:
     (folder / "plan.yaml").write_text(plan, encoding="utf-8")
     (folder / "target.yaml").write_text(TARGET, encoding="utf-8")
@@ -203,6 +210,48 @@ def test_a_plan_is_refused_whose_chat_cannot_do_what_its_script_asks(tmp_path, p
             f"{tmp_path}/plan.yaml:{place}: scenario S25 {needs}, and the profile 'plain' of chat 'other' has no {key}"
             f" (add '{key}' to the profile, or take the scenario to another chat)"
         )
+
+
+@pytest.mark.parametrize(
+    ("shows", "message"),
+    [
+        ("button: b, card: c", "no rule of the interface 'socket' of chat 'web' shows any image"
+         " (add 'shows: {image: PATH}' to the rule of its messages, or take the scenario to another chat)"),
+        ("button: b, image: i", "no rule of the interface 'socket' of chat 'web' shows any card"
+         " (add 'shows: {card: PATH}' to the rule of its messages, or take the scenario to another chat)"),
+        ("image: i, card: c", "no rule of the interface 'socket' of chat 'web' shows any button"
+         " (add 'shows: {button: PATH}' to the rule of its messages, or take the scenario to another chat)"),
+        ("button: b, image: i, card: c", None),
+    ],
+)  # fmt: skip
+def test_an_interface_takes_no_files_and_shows_what_its_rules_say(tmp_path, shows, message):
+    (tmp_path / "plan.yaml").write_text(AT_ONCE % "web", encoding="utf-8")
+    target = TARGET.replace("widget: sandbox", "api: api.yaml").replace(", widget: other.yaml", "")
+    (tmp_path / "target.yaml").write_text(target, encoding="utf-8")
+    (tmp_path / "api.yaml").write_text(API % shows, encoding="utf-8")
+    whole = load("S25").scenario
+    steps = tuple(
+        step.model_copy(update={"ask": step.ask.model_copy(update={"attach": None})})
+        for step in whole.steps
+        if step.ask
+    )
+
+    def check(scenario):
+        check_means(load_plan(tmp_path / "plan.yaml"), load_target(tmp_path / "target.yaml"), {"S25": scenario})
+
+    with pytest.raises(PlanError) as refused:
+        check(whole)
+    assert str(refused.value).endswith(
+        "scenario S25 sends the file 'S25-card.png', and the interface 'socket' of chat 'web' cannot send files"
+        " (take the scenario to another chat)"
+    )
+    fits = whole.model_copy(update={"steps": steps})
+    if message is None:
+        check(fits)
+    else:
+        with pytest.raises(PlanError) as refused:
+            check(fits)
+        assert str(refused.value).endswith(message)
 
 
 def test_the_plan_command_tells_it_too(tmp_path):

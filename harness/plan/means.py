@@ -1,11 +1,14 @@
-"""Whether the chats of a plan can do what its scripts ask of them: send a file, show a card."""
+"""Whether the chats of a plan can do what its scripts ask of them: take a file, offer a quick reply, show a card."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from harness.plan.loading import LoadedPlan
+from probes.chat.api.interface import Interface, Rule, load_interface
 from probes.chat.widget import load_widget
+from probes.target import Chat
 from probes.target_file import LoadedTarget
 from scenarios.model import Scenario
 from scenarios.yaml_file import Path_
@@ -23,19 +26,38 @@ def check_means(loaded: LoadedPlan, target: LoadedTarget, scenarios: Mapping[str
         scenario, chat = scenarios.get(name), target.target.chats.get(entry)
         if scenario is None or chat is None:
             continue
-        widget = load_widget(chat.widget, target.folder)
         asks = [step.ask for step in scenario.steps_on("chat") if step.ask is not None]
         asked = {key for ask in asks for key in ask.facts}
-        cards = [fact.key for fact in scenario.facts if fact.shown_as == "card" and fact.key in asked]
-        files = [ask.attach for ask in asks if ask.attach is not None]
-        for needs, key, has in (
-            (f"sends the file '{files[0]}'" if files else "", "attach", widget.attach),
-            (f"expects the card '{cards[0]}'" if cards else "", "messages.card", widget.messages.card),
-        ):
-            if needs and has is None:
-                lacks = f"the profile '{widget.name}' of chat '{entry}' has no {key}"
-                message = f"scenario {scenario.id} {needs}, and {lacks}"
-                raise loaded.error(at, message, f"add '{key}' to the profile, or take the scenario to another chat")
+        files = [f"sends the file '{ask.attach}'" for ask in asks if ask.attach is not None]
+        replies = [f"presses the quick reply '{ask.choose.en}'" for ask in asks if ask.choose is not None]
+        shown = {f.shown_as: f"expects the {f.shown_as} '{f.key}'" for f in scenario.facts if f.key in asked}
+        wants = {"file": files[0] if files else None, "button": replies[0] if replies else None} | shown
+        for what, lack, cure in _lacks(chat, target.folder):
+            if wants.get(what) is not None:
+                message = f"scenario {scenario.id} {wants[what]}, and {lack.format(entry=entry)}"
+                raise loaded.error(at, message, f"{cure}, or take the scenario to another chat".removeprefix(", or "))
+
+
+def _lacks(chat: Chat, folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Yields what a chat cannot do: what, the sentence, what of its profile would cure it."""
+    if chat.api is None:
+        widget = load_widget(chat.widget, folder)
+        lack = f"the profile '{widget.name}' of chat '{{entry}}' has no "
+        if widget.attach is None:
+            yield "file", f"{lack}attach", "add 'attach' to the profile"
+        if widget.messages.card is None:
+            yield "card", f"{lack}messages.card", "add 'messages.card' to the profile"
+        return
+    interface = load_interface(chat.api, folder)
+    yield "file", f"the interface '{interface.name}' of chat '{{entry}}' cannot send files", ""
+    for what in ("button", "card", "image"):  # a link may be written out in words
+        if interface.directline is None and not any(what in rule.shows for rule in _rules(interface)):
+            lack = f"no rule of the interface '{interface.name}' of chat '{{entry}}' shows any {what}"
+            yield what, lack, f"add 'shows: {{{what}: PATH}}' to the rule of its messages"
+
+
+def _rules(interface: Interface) -> tuple[Rule, ...]:
+    return () if interface.read is None else interface.read.rules
 
 
 def _chats(loaded: LoadedPlan) -> Iterator[tuple[Path_, str, str]]:

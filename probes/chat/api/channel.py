@@ -28,6 +28,7 @@ from probes.chat.redaction import redacted
 from probes.clock import Anchor, Clock
 from probes.session import Event
 from probes.target import Chat
+from scenarios.attachment import Attachment
 from scenarios.errors import FarEndFault, HarnessFault, ProbeFault
 from scenarios.model import ChannelKind, Lang
 
@@ -182,6 +183,24 @@ class ApiChannel:
             HarnessFault: always.
         """
         raise HarnessFault(f"a chat has no keys to press ({digits}); use 'say' in the target's to_human")
+
+    async def attach(self, file: Attachment, *, line: str) -> Said:
+        """An interface takes words.
+
+        Raises:
+            HarnessFault: always.
+        """
+        raise HarnessFault(f"this interface cannot send files ({file.name}); use a chat page that takes them")
+
+    async def choose(self, text: str, *, line: str) -> Said | None:
+        """Says what pressing the quick reply ``text`` says; None if none was ever offered.
+
+        Raises:
+            FarEndFault, HarnessFault: as :meth:`say` does.
+        """
+        desk, _ = self._require()
+        value = desk.replies.get(text)
+        return None if value is None else await self.say(value, line=line)
 
     async def close(self) -> None:
         """Takes leave and frees everything. Never raises; later calls wait for the first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 from typing import Any
 
 from probes.chat.api.interface import Interface, Read
@@ -11,6 +12,7 @@ from probes.chat.api.reading import ACTIVITIES, Item, document_of, items_of
 from probes.chat.api.web import Broken, Web
 from probes.chat.chat_log import Change, ChatLog
 from probes.chat.notices import Notice
+from probes.chat.redaction import redacted
 from scenarios.errors import FarEndFault, HarnessFault, ProbeFault
 
 STAMP_U = 0.005  # standard uncertainty of a stamp at our end of the wire (make bench prints the measured error)
@@ -29,6 +31,7 @@ class Desk:
         self._texts: dict[str | int, str] = {}
         self._parts: dict[str | int, str] = {}
         self._count = itertools.count(1)
+        self.replies: dict[str, str] = {}  # quick replies so far: label -> what pressing it says
 
     def seconds(self, t: float) -> float:
         """Returns session seconds."""
@@ -131,10 +134,14 @@ class Desk:
                 self._message(name, item, item.text, at, whole=item.kind == "message")
 
     def _message(self, name: str | int, item: Item, text: str, at: float, *, whole: bool) -> None:
-        if self._texts.get(name) == text:
+        shown = [{key: value for key, value in part.model_dump().items() if value} for part in item.parts]
+        self.replies |= {part.text: part.value or part.text for part in item.parts if part.kind == "button"}
+        looks = text + json.dumps(shown, sort_keys=True)
+        if self._texts.get(name) == looks:
             if whole:
                 self.log.finish(name)
             self.log.note("again", t=at, id=name)
             return
-        self._texts[name] = text
-        self.log.take(name, item.author, text, Change(at, STAMP_U, at, at), whole=whole)
+        self._texts[name] = looks
+        told = [{key: redacted(value) for key, value in part.items() if key != "value"} for part in shown]
+        self.log.take(name, item.author, text, Change(at, STAMP_U, at, at, told), whole=whole)

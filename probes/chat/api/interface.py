@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from probes.chat.api import templates
+from probes.chat.api.parts import PartKind
 from probes.chat.api.paths import JsonPath
 from probes.chat.notices import Author, Notice, NoticeRole, NoticeRule, recognise
 from scenarios.errors import TargetError
@@ -45,6 +46,7 @@ class Rule(Strict):
     who: Author | None = Field(default=None, description="who spoke, where nothing in the record says so")
     role: NoticeRole | None = Field(default=None, description="of a notice")
     position: JsonPath | None = Field(default=None, description="of a notice: our place in the queue")
+    shows: dict[PartKind, JsonPath] = Field(default_factory=dict, description="of a message: kind of part -> path")
     on: JsonPath | None = Field(default=None, description="of typing: whether it begins or ends; begins by default")
 
     @model_validator(mode="after")

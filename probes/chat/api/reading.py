@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from probes.chat.api.interface import ItemKind, Read, Rule
+from probes.chat.api.parts import Part, parts_of
 from probes.chat.api.paths import find, first
 from probes.chat.notices import Author, NoticeRole
 
@@ -16,7 +17,14 @@ ACTIVITIES = Read(
     items="activities[*]",
     authors={"user": "user", "bot": "bot", "agent": "agent", "human": "agent", "system": "system"},
     rules=(
-        Rule(when={"type": "message"}, kind="message", id="id", text="text", author="from.role"),
+        Rule(
+            when={"type": "message"},
+            kind="message",
+            id="id",
+            text="text",
+            author="from.role",
+            shows={"button": "suggestedActions.actions", "attachment": "attachments"},
+        ),
         Rule(
             when={"type": "typing", "channelData.streamType": "streaming"},
             kind="so_far",
@@ -43,6 +51,7 @@ class Item:
     role: NoticeRole | None = None
     position: int | None = None
     on: bool = True
+    parts: tuple[Part, ...] = ()
 
 
 def document_of(data: str | bytes) -> Any:
@@ -92,8 +101,9 @@ def _same(value: Any, choice: Any) -> bool:
 
 def _item(record: Any, rule: Rule, read: Read) -> Item | None:
     text = "" if rule.text is None else "\n".join(_words(find(record, rule.text)))
-    if rule.kind in ("message", "so_far") and not text.strip():
-        return None  # a card without words, or nothing yet
+    parts = tuple(parts_of(record, rule.shows))
+    if rule.kind in ("message", "so_far") and not text.strip() and not parts:
+        return None  # nothing yet
     name = first(record, rule.id)
     return Item(
         rule.kind,
@@ -102,6 +112,7 @@ def _item(record: Any, rule: Rule, read: Read) -> Item | None:
         author=_author(record, rule, read),
         role=rule.role,
         position=_number(first(record, rule.position)),
+        parts=parts,
         on=first(record, rule.on) not in (False, 0, "", "false", "off", "stop", "paused"),
     )
 
