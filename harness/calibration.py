@@ -107,7 +107,7 @@ def _marks(session: Session) -> dict[str, list[float]]:
 
 
 def _their_marks(truth: Sequence[Row]) -> dict[str, list[float]]:
-    names = {"invite": "start", "key": "key", "user_message": "said"}
+    names = {"invite": "start", "key": "key", "user_message": "said", "user_file": "said"}
     marks: dict[str, list[float]] = {"start": [], "key": [], "said": []}
     for row in truth:
         if row["event"] in names:
