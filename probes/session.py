@@ -67,9 +67,10 @@ class Event(Record):
     chat's ``message`` also has ``confidence`` and ``told_by`` (how sure it is who spoke, and by what: role, notice,
     wording, order), ``wire`` and ``wire_end``, ``unasked`` and ``parts``.
     Kinds written by the conversation: ``said`` (a file, too: data ``file``; a quick reply, too: data ``chosen``),
-    ``pressed``, ``request``, ``queue``, ``answer``, ``first_word``; and, each of which ends the session at once (data ``text``: the words that show it): ``objection`` (to being tested
-    or called), ``wrong_party`` (somebody else's line; ``text`` is empty where a line with known recordings spoke and
-    played none of them), ``detected`` (asks whether we are a tester or a machine).
+    ``pressed``, ``request``, ``queue``, ``answer``, ``first_word``; and, each of which ends the session at once (data
+    ``text``: the words that show it): ``objection`` (to being tested or called), ``wrong_party`` (somebody else's line;
+    ``text`` is empty where a line with known recordings spoke and played none of them), ``detected`` (asks whether we
+    are a tester or a machine).
     """
 
     kind: str
