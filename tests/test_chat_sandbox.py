@@ -1,6 +1,8 @@
 """The sandbox bank's chat, talked to over its WebSocket without a browser."""
 
 import asyncio
+import base64
+import hashlib
 import json
 import os
 import re
@@ -183,8 +185,9 @@ def test_the_bank_knows_what_each_script_asks_and_when_it_says_goodbye(path, lan
     scenario, knowledge, said = load(path, Scenario), Knowledge.load(), words(lang)
     for step in scenario.steps_on("chat"):
         if step.ask:
-            assert knowledge.answer(None, step.ask.say.in_(lang), lang) is not None
-            assert not re.search(said.want_human, step.ask.say.in_(lang), re.IGNORECASE)
+            question = (step.ask.say or step.ask.choose).in_(lang)
+            assert knowledge.answer(None, question, lang) is not None
+            assert not re.search(said.want_human, question, re.IGNORECASE)
     farewell = scenario.farewell.in_(lang)
     assert knowledge.answer(None, farewell, lang) is None
     assert re.search(said.goodbye, farewell, re.IGNORECASE)
@@ -217,6 +220,30 @@ def test_a_broken_line_ends_without_a_word(tmp_path):
     assert "前面还有" in text
     assert code == 1006
     assert truth[-1]["event"] == "end"
+
+
+def test_the_human_takes_files_shows_and_offers_too(tmp_path):
+    async def errand(guest):
+        await to_queue(guest)
+        await guest.until("agent")
+        data = base64.b64encode(b"a picture").decode()
+        await guest.socket.send_str(json.dumps({"type": "file", "name": "p.png", "media": "image/png", "data": data}))
+        got = await guest.until("agent")
+        await guest.say("卡磨坏了，照片发您了")
+        async for frame in guest.socket:
+            seen = json.loads(frame.data)
+            if seen["type"] == "message" and seen["author"] == "agent":
+                shown = seen["shows"]
+            if seen["type"] == "choices":
+                return got, shown, seen["texts"]
+        return None
+
+    [(got, shown, texts)], truth = asyncio.run(talk(tmp_path / "t", errand))
+    assert got == words("zh").got_file
+    assert shown == [{"kind": "image", "text": "磁条磨损的示意图", "url": "worn_card.svg"}]
+    assert texts == ["邮寄到家", "网点领取"]
+    sent = next(row for row in truth if row["event"] == "user_sent_file")
+    assert (sent["name"], sent["bytes"], sent["sha256"]) == ("p.png", 9, hashlib.sha256(b"a picture").hexdigest())
 
 
 def test_a_lost_message_reaches_nobody(tmp_path):

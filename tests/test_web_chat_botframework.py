@@ -9,6 +9,7 @@ from probes.chat.browser import Browser
 from probes.chat.channel import ChatChannel
 from probes.clock import Clock
 from probes.target import Chat
+from scenarios.catalogue import load
 from tests.webchat_server import webchat_server  # noqa: F401
 
 ERRAND = [
@@ -77,3 +78,37 @@ def test_a_whole_session_with_web_chat(session):
     assert sum(event.kind == "first_token" for event in events) == len(messages)
     ready = next(event for event in events if event.kind == "widget_ready")
     assert ready.t < messages[0].t
+
+
+def test_web_chat_takes_a_file_and_a_quick_reply_and_shows_a_card_and_an_image(webchat_server, tmp_path):  # noqa: F811
+    card = load("S25").attachments["S25-card.png"]
+
+    async def run():
+        clock, browser = Clock(), Browser()
+        chat = Chat(url=webchat_server.url, widget="bot-framework")
+        channel = ChatChannel(chat, folder=tmp_path, browser=browser, clock=clock, lang="zh")
+        acts = [
+            lambda: channel.attach(card, line="photo"),
+            lambda: channel.choose("邮寄到家", line="by_post"),
+        ]
+        done, events = [], []
+        try:
+            await channel.open(clock.anchor())
+            async with asyncio.timeout(40):
+                async for event in channel.events():
+                    events.append(event)
+                    if event.kind == "message" and len(event.data["parts"]) == 3:
+                        break
+                    if (event.kind, len(acts)) in (("message", 2), ("choices", 1)):
+                        done.append(await acts.pop(0)())
+        finally:
+            await channel.close()
+            await browser.close()
+        return done, events
+
+    done, events = asyncio.run(run())
+    assert [("S25-card.png", "image/png", card.content())] == webchat_server.uploads
+    assert all(said.method == "dom" for said in done)
+    assert [event.data["texts"] for event in events if event.kind == "choices"] == [["邮寄到家", "网点领取"], []]
+    parts = {part["kind"]: part["text"] for part in events[-1].data["parts"]}
+    assert parts == {"card": "换卡进度\n寄出后有短信通知\n换卡申请", "button": "换卡申请", "image": "磨损的示意图"}

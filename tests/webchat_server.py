@@ -10,6 +10,7 @@ Fixture ``webchat_server`` yields a running :class:`WebChatServer`; its ``url`` 
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import itertools
 import json
@@ -43,7 +44,7 @@ PAGE = """<!doctype html><html lang="zh-CN"><head><meta charset="utf-8"><title>W
   window.WebChat.renderWebChat({
     directLine: window.WebChat.createDirectLine({ token, domain: `${location.origin}/v3/directline` }),
     locale: "zh-CN",
-    styleOptions: { botAvatarInitials: "B", userAvatarInitials: "U", hideUploadButton: true },
+    styleOptions: { botAvatarInitials: "B", userAvatarInitials: "U" },
   }, document.getElementById("webchat"));
 })();
 </script></body></html>"""
@@ -67,6 +68,29 @@ def webchat_bundle() -> Path:
             fresh.replace(wanted)
     assert hashlib.sha256(wanted.read_bytes()).hexdigest() == SHA256, f"{wanted} is not what was pinned: delete it"
     return wanted
+
+
+PICTURE = "data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs="
+CARD = {
+    "title": "换卡进度",
+    "text": "寄出后有短信通知",
+    "buttons": [{"type": "openUrl", "title": "换卡申请", "value": "https://forms.example.com/new-card"}],
+}
+SHOWN: dict[str, dict[str, Any]] = {  # what the bot answers to: a file without words, and a quick reply
+    "": {
+        "text": "照片收到了，您想怎么领新卡？",
+        "suggestedActions": {
+            "actions": [{"type": "imBack", "title": name, "value": name} for name in ("邮寄到家", "网点领取")]
+        },
+    },
+    "邮寄到家": {
+        "text": "好的，请看卡片。",
+        "attachments": [
+            {"contentType": "application/vnd.microsoft.card.hero", "content": CARD},
+            {"contentType": "image/gif", "contentUrl": PICTURE, "name": "磨损的示意图"},
+        ],
+    },
+}
 
 
 class Conversation:
@@ -121,6 +145,9 @@ class Conversation:
         await self.listening.wait()
         await self._say("您好，我是智能助手。需要真人服务请回复“转人工”。", "bot")
         while "人工" not in (text := await self.heard.get()):
+            if text in SHOWN:
+                await self.deliver({"type": "message", "from": {"id": "bot", "role": "bot"}} | SHOWN[text], "bot")
+                continue
             await self._stream(self._server.knowledge.answer(None, text, "zh") or "抱歉，我没有听懂。")
         await self._say("正在为您转接人工客服。", "bot")
         for ahead in (2, 1):
@@ -163,6 +190,7 @@ class WebChatServer:
     def __init__(self) -> None:
         self.url = ""
         self.log: list[dict[str, Any]] = []
+        self.uploads: list[tuple[str, str, bytes]] = []  # name, media type, content
         self.knowledge = Knowledge.load()
         self._bundle = webchat_bundle()
         self._conversations: dict[str, Conversation] = {}
@@ -193,6 +221,7 @@ class WebChatServer:
         app.router.add_post(f"{API}/tokens/refresh", self._token)
         app.router.add_get(f"{API}/conversations/{{id}}", self._resume)
         app.router.add_post(f"{API}/conversations/{{id}}/activities", self._post)
+        app.router.add_post(f"{API}/conversations/{{id}}/upload", self._upload)
         app.router.add_get(f"{API}/conversations/{{id}}/stream", self._stream)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await runner.setup()
@@ -228,6 +257,20 @@ class WebChatServer:
     async def _post(self, request: web.Request) -> web.Response:
         conversation = self._conversations[request.match_info["id"]]
         return web.json_response({"id": await conversation.hear(await request.json())})
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        """Takes a message with files: a form of the activity and of each file."""
+        conversation, activity, files = self._conversations[request.match_info["id"]], {}, []
+        for field in (await request.post()).values():
+            assert isinstance(field, web.FileField)
+            content = field.file.read()
+            if field.content_type == "application/vnd.microsoft.activity":
+                activity = json.loads(content)
+                continue
+            self.uploads.append((field.filename, field.content_type, content))
+            url = f"data:{field.content_type};base64,{base64.b64encode(content).decode()}"
+            files.append({"contentType": field.content_type, "contentUrl": url, "name": field.filename})
+        return web.json_response({"id": await conversation.hear(activity | {"attachments": files})})
 
     async def _stream(self, request: web.Request) -> web.WebSocketResponse:
         return await self._conversations[request.match_info["id"]].listen(request)
