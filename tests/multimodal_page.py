@@ -1,6 +1,6 @@
 """A chat page that takes files and offers quick replies, in one of the ways that pages do: ``/?case=NAME``.
 
-The page answers itself; what reaches the server of a file is kept in ``UPLOADS``: name, media type, content.
+As ``framed_NAME`` it sits in a frame. The page answers itself; what reaches the server of a file is kept in ``UPLOADS``: name, media type, content.
 """
 
 from __future__ import annotations
@@ -57,6 +57,10 @@ CASES = {
     "made_late": """const button = made("button", { id: "clip", textContent: "+" });
       button.addEventListener("click", () => chooser().click());  // never in the document
       $("tools").append(button);""",
+    "elsewhere": """const frame = made("iframe", { srcdoc: "<input type=file id=theirs>" });
+      const button = made("button", { id: "clip", textContent: "+" });
+      button.addEventListener("click", () => frame.contentDocument.getElementById("theirs").click());
+      $("tools").append(frame, button);""",
     "waits": """let waiting = null;
       $("tools").append(chooser());
       const now = onFile;
@@ -140,7 +144,10 @@ async def multimodal_page() -> AsyncIterator[str]:
     """Serves the page on 127.0.0.1; yields its URL, to which the name of a case is added."""
 
     async def page(request: web.Request) -> web.Response:
-        text = PAGE.replace("/*CASE*/", CASES[request.query["case"]])
+        case = request.query["case"]
+        text = PAGE.replace("/*CASE*/", CASES[case.removeprefix("framed_")])
+        if case.startswith("framed_"):
+            text = f'<!doctype html><iframe src="/?case={case.removeprefix("framed_")}" width=700 height=500></iframe>'
         return web.Response(text=text, content_type="text/html")
 
     async def upload(request: web.Request) -> web.Response:

@@ -167,6 +167,7 @@ async def answer(chat):
         ("hidden", 'attach: "#file"\n', "Enter"),  # the input itself, which nobody sees
         ("hidden", 'attach: "#clip"\n', "Enter"),  # the button that opens its chooser
         ("made_late", 'attach: "#clip"\n', "Enter"),
+        ("framed_hidden", 'frame: iframe\nattach: "#clip"\n', "Enter"),
         ("waits", 'attach: "#file"\nattached: "#pending:not(:empty)"\n', "Enter"),
         ("waits", 'attach: "#file"\nattached: "#pending:not(:empty)"\n', "#send"),
     ],
@@ -207,6 +208,15 @@ def test_a_file_that_the_page_does_not_show_as_ours_is_lost(loop, browser, tmp_p
 
     on_page(loop, browser, tmp_path, "refuses", script, more='attach: "#file"\n', echo_s=0.3)
     assert '"what": "send_lost"' in (tmp_path / "s" / "transcript.jsonl").read_text(encoding="utf-8")
+
+
+def test_another_part_of_the_page_gets_no_file(loop, browser, tmp_path):
+    async def script(chat):
+        with pytest.raises(FarEndFault, match="another part of the page asked for the file; it got nothing"):
+            await chat.attach(CARD, line="photo")
+        return await chat._page.frames[1].evaluate("document.getElementById('theirs').files.length")
+
+    assert on_page(loop, browser, tmp_path, "elsewhere", script, more='attach: "#clip"\n') == 0
 
 
 def test_a_page_without_the_place_for_files_takes_none(loop, browser, tmp_path):

@@ -15,6 +15,7 @@ from probes.chat.notices import Notice
 from probes.chat.redaction import redacted
 from scenarios.errors import FarEndFault, HarnessFault, ProbeFault
 
+MAX_REPLIES = 500
 STAMP_U = 0.005  # standard uncertainty of a stamp at our end of the wire (make bench prints the measured error)
 
 
@@ -136,6 +137,8 @@ class Desk:
     def _message(self, name: str | int, item: Item, text: str, at: float, *, whole: bool) -> None:
         shown = [{key: value for key, value in part.model_dump().items() if value} for part in item.parts]
         self.replies |= {part.text: part.value or part.text for part in item.parts if part.kind == "button"}
+        for label in list(self.replies)[:-MAX_REPLIES]:
+            del self.replies[label]
         looks = text + json.dumps(shown, sort_keys=True)
         if self._texts.get(name) == looks:
             if whole:
