@@ -1,6 +1,7 @@
 """A chat page that takes files and offers quick replies, in one of the ways that pages do: ``/?case=NAME``.
 
-As ``framed_NAME`` it sits in a frame. The page answers itself; what reaches the server of a file is kept in ``UPLOADS``: name, media type, content.
+As ``framed_NAME`` it sits in a frame. The page answers itself; what reaches the server of a file is kept in
+``UPLOADS``: name, media type, content.
 """
 
 from __future__ import annotations
