@@ -21,6 +21,7 @@ from results.redaction import AGENT as MASKED
 from results.redaction import Mask
 from results.run_folder import PlanChange, RunFolder
 from results.scored import standings
+from results.storyline import tell
 from scenarios.errors import RunError
 from scoring.metrics import compute
 from scoring.scheme import load_scheme
@@ -307,3 +308,22 @@ def test_greetings_lose_name_and_number(said):
 )
 def test_other_words_and_numbers_stay(said):
     assert Mask({})(said) == said
+
+
+def test_what_a_chat_showed_stands_under_its_words():
+    session = chat(21)
+    parts = [
+        {"kind": "image", "text": "磁条磨损的示意图", "url": "https://bank.example/p.png"},
+        {"kind": "link", "text": "", "url": "https://bank.example/f"},
+        {"kind": "card", "text": f"办理人{PERSONA['name']}"},
+        {"kind": "hologram", "text": "?"},
+    ]
+    said = next(event for event in session.timeline if event.kind == "message" and event.t == 2.0)
+    shown = said.model_copy(update={"data": said.data | {"parts": parts}})
+    session.timeline[session.timeline.index(said)] = shown
+    session.timeline.append(shown.model_copy(update={"t": 3.0, "data": shown.data | {"text": "", "parts": parts[:1]}}))
+    for lang, image, link, card in (("zh", "图片", "链接", "卡片"), ("en", "image", "link", "card")):
+        texts = [bubble.text for bubble in tell(session, lang, 20.0).bubbles]
+        lines = f"[{image}] 磁条磨损的示意图\n[{link}] https://bank.example/f\n[{card}] 办理人〔测试身份〕"
+        assert f"{said.data['text']}\n{lines}" in texts
+        assert f"[{image}] 磁条磨损的示意图" in texts
