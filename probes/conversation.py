@@ -20,7 +20,7 @@ from probes.ending import Stop, Told, asked_all, gone_at_once, is_strange, left_
 from probes.instants import find, may_change
 from probes.judging import Turn, facts_of_keys
 from probes.remarks import Remark
-from probes.replies import Replies, newest_reply, prompted
+from probes.replies import Replies, greets_nobody, newest_reply, prompted
 from probes.session import Event, Instants, Method, Outcome
 from probes.target import ReachStep
 from scenarios.attachment import Attachment
@@ -225,7 +225,7 @@ class Conversation:
     async def _be_reached(self) -> None:
         if self.channel.kind == "chat":  # a visitor reads the greeting, if there is one, before writing
             greeted = self._reply_after(0.0)
-            await self._until(lambda: greeted() or self._greets_nobody(), CHAT_GREETING_S)
+            await self._until(lambda: greeted() or greets_nobody(self.timeline), CHAT_GREETING_S)
             return
         if await self._until(lambda: True if self._reached() else None, self.limits.ring_s) is None:
             if self._ended is not None:
@@ -233,10 +233,6 @@ class Conversation:
                 self.review += doubt
                 raise stop
             raise Stop(f"no answer within {self.limits.ring_s:g} s", Outcome.NET_FAIL)
-
-    def _greets_nobody(self) -> bool | None:
-        """True on an interface that only ever answers."""
-        return True if any(event.data.get("greets") is False for event in self.timeline) else None
 
     async def _step(self, step: Step) -> None:
         if step.human is not None:

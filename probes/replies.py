@@ -51,6 +51,11 @@ class Replies:
         return remark
 
 
+def greets_nobody(timeline: Sequence[Event]) -> bool | None:
+    """True on an interface that only ever answers."""
+    return True if any(event.data.get("greets") is False for event in timeline) else None
+
+
 def prompted(timeline: Sequence[Event], role: str, since: float, prompts_known: bool) -> Event | None:
     """Returns the first thing the far end said since then that is of ``role``, or may be where nothing is known."""
     for event in timeline:

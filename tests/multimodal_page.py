@@ -94,6 +94,11 @@ CASES = {
         await answer(text);
       };
       $("choices").addEventListener("mouseover", () => choices());""",
+    "hides": """onSend = async (text) => { add("me", text); choices("Yes"); await answer(text); };
+      $("choices").addEventListener("mouseover", () => { $("choices").style.display = "none"; });""",
+    "covered": """onSend = async (text) => { add("me", text); choices("Yes"); await answer(text); };
+      document.body.append(made("div", { style: "position:fixed;inset:0;z-index:9;pointer-events:none", id: "over" }));
+      $("box").addEventListener("keydown", () => { $("over").style.pointerEvents = "auto"; });""",
     "comes_back": """const plain = onSend;
       let times = 0;
       onSend = async (text) => {

@@ -106,7 +106,7 @@ def test_each_act_is_a_turn_stamped_by_the_page(errands, lang):
     assert (sent["name"], sent["media"], sent["sha256"]) == ("S25-card.png", "image/png", CARD.sha256)
     echoes = [row["t_mono"] for row in truth if row["event"] in ("user_file", "user_message")]
     late = [(acts[n].t - acts[0].t) - (echoes[n] - echoes[0]) for n in range(len(acts))]
-    assert all(abs(seconds) < 0.5 for seconds in late), late
+    assert all(abs(seconds) < 2 for seconds in late), late
     offered = [event.data["texts"] for event in told.timeline if event.kind == "choices"]
     assert [len(texts) for texts in offered] == [2, 0]
 
@@ -201,12 +201,12 @@ def test_a_document_goes_out_as_what_it_is(loop, browser, tmp_path):
 
 def test_a_file_that_the_page_does_not_show_as_ours_is_lost(loop, browser, tmp_path):
     async def script(chat):
-        with pytest.raises(FarEndFault, match=r"send lost: the page did not show our file within 0\.9 s"):
+        with pytest.raises(FarEndFault, match=r"send lost: the page did not show our file within 3 s"):
             await chat.attach(CARD, line="photo")
         with pytest.raises(HarnessFault, match="no keys"):
             await chat.press("0")
 
-    on_page(loop, browser, tmp_path, "refuses", script, more='attach: "#file"\n', echo_s=0.3)
+    on_page(loop, browser, tmp_path, "refuses", script, more='attach: "#file"\n', echo_s=1)
     assert '"what": "send_lost"' in (tmp_path / "s" / "transcript.jsonl").read_text(encoding="utf-8")
 
 
@@ -266,7 +266,7 @@ def test_a_button_in_a_message_is_pressed_and_its_echo_need_not_be_its_label(loo
     assert text.startswith("Which one?")  # the question once more, now without its buttons
 
 
-@pytest.mark.parametrize(("case", "pressed"), [("vanishes", 0), ("comes_back", 1)])
+@pytest.mark.parametrize(("case", "pressed"), [("vanishes", 0), ("hides", 0), ("comes_back", 1)])
 def test_a_quick_reply_that_vanishes_is_not_pressed_unless_it_comes_back(loop, browser, tmp_path, case, pressed):
     async def script(chat):
         timeline, news = [], asyncio.Event()
@@ -286,7 +286,7 @@ def test_a_quick_reply_that_vanishes_is_not_pressed_unless_it_comes_back(loop, b
 
         await chat.say("hello", line="1")
         ears = asyncio.create_task(listen())
-        over = CLOCK.monotonic() + 4
+        over = CLOCK.monotonic() + (15 if pressed else 3)
         found = await press_offered(
             chat, timeline, "yes", line="2", until=until, left=lambda: max(0, over - CLOCK.monotonic())
         )
@@ -304,10 +304,20 @@ def test_a_quick_reply_that_was_pressed_and_never_shown_is_lost(loop, browser, t
     async def script(chat):
         await chat.say("hello", line="1")
         await answer(chat)
-        with pytest.raises(FarEndFault, match=r"did not show our choice of a quick reply within 0\.5 s"):
+        with pytest.raises(FarEndFault, match=r"did not show our choice of a quick reply within 2 s"):
             await chat.choose("Yes", line="2")
 
-    on_page(loop, browser, tmp_path, "swallows", script, more='choices: ".choice"\n', echo_s=0.5)
+    on_page(loop, browser, tmp_path, "swallows", script, more='choices: ".choice"\n', echo_s=2)
+
+
+def test_a_quick_reply_that_lies_under_something_cannot_be_pressed(loop, browser, tmp_path):
+    async def script(chat):
+        await chat.say("hello", line="1")
+        await answer(chat)
+        with pytest.raises(FarEndFault, match="send lost: the chat does not take input"):
+            await chat.choose("Yes", line="2")
+
+    on_page(loop, browser, tmp_path, "covered", script, more='choices: ".choice"\n', echo_s=2)
 
 
 def test_what_the_far_end_shows_is_judged_without_its_secrets(loop, browser, tmp_path):

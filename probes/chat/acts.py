@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -24,7 +25,7 @@ from scenarios.errors import FarEndFault, HarnessFault
 
 NAMES: dict[Act, str] = {"words": "message", "file": "file", "choice": "choice of a quick reply"}
 UPLOAD = 3  # times as long as words a file may take to be shown
-CLICK_S = 2.0  # a quick reply that cannot be pressed by then has gone
+CLICK_S = 2.0  # so often it is looked whether a quick reply that cannot be pressed has gone
 LABELS = "e => [e.innerText || '', e.textContent || '', e.getAttribute('aria-label') || '', e.value || '']"
 
 
@@ -90,13 +91,18 @@ class Acts:
         """Presses the newest quick reply that says ``text``; None if there is none, or it was gone too soon."""
         found = await self._quick_reply(await self._page(), text)
 
-        async def press(_: Page) -> None:
+        async def press(_page: Page) -> None:
             if found is None:
                 raise _Gone
-            try:
-                await found.click(timeout=CLICK_S * 1000)
-            except PlaywrightError as error:
-                raise _Gone from error
+            for _ in range(math.ceil(self._echo_s / CLICK_S)):
+                try:
+                    return await found.click(timeout=CLICK_S * 1000)
+                except PlaywrightTimeout as error:
+                    if not await found.is_visible():
+                        raise _Gone from error
+                except PlaywrightError as error:
+                    raise _Gone from error
+            raise PlaywrightTimeout("something lies over the quick reply")
 
         try:
             return await self._send("choice", press, line=line, text=text)
