@@ -123,7 +123,8 @@ CASES = {
         add("me", text);
         await sleep(50);
         const row = add("bot", "See ");
-        row.append(made("a", { textContent: "the form", href: "https://forms.example.com/new?token=sesame123" }),
+        row.append(made("a", { textContent: "x".repeat(199) + "😀", href: "/cut" }),
+          made("a", { textContent: "the form", href: "https://forms.example.com/new?token=sesame123" }),
           made("img", { alt: "a worn stripe", src: "data:image/gif;base64,R0lGODlhAQABAAAAACw=" }),
           made("section", { className: "card", textContent: "5 yuan" }));
       };""",

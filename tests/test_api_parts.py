@@ -15,7 +15,7 @@ from probes.target import Chat, FactAnswer
 from scenarios.catalogue import load
 from scenarios.errors import HarnessFault
 from scenarios.model import Ask, Fact, Limits, Step, Text
-from tests.api_servers import serving
+from tests.api_servers import serving, talk
 from tests.shopper import write_yaml
 
 SHOWS = {"button": "quick", "link": "links", "card": "card", "image": "pictures[*]"}
@@ -131,3 +131,21 @@ def test_an_interface_sends_no_files(tmp_path):
     channel = ApiChannel(chat, folder=tmp_path, clock=Clock(), lang="en", profiles=tmp_path)
     with pytest.raises(HarnessFault, match="this interface cannot send files"):
         asyncio.run(channel.attach(load("S25").attachments["S25-card.png"], line="photo"))
+
+
+def test_half_a_character_is_no_fault_of_ours(tmp_path):
+    async def chat(request):
+        ws = web.WebSocketResponse()
+        await ws.prepare(request)
+        await ws.send_str(
+            '{"text": "hi \\ud83d\\ude00 \\ud800", "quick": ["\\uD800x", {"title": "\\udfff", "value": "\\ud9ff"}]}'
+        )
+        await ws.close()
+        return ws
+
+    profile = {"websocket": {"path": "chat"}, "read": {"rules": [{"text": "text", "shows": SHOWS}]}}
+    with serving(("GET", "/chat", chat)) as url:
+        seen = talk(url, profile, tmp_path)
+    assert seen.words == [("bot", "hi 😀 ?")]
+    assert [part["text"] for part in seen.of("message")[0].data["parts"]] == ["?x", "?"]
+    assert seen.ended == ("far", "the connection was closed")

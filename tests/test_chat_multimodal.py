@@ -327,6 +327,7 @@ def test_what_the_far_end_shows_is_judged_without_its_secrets(loop, browser, tmp
 
     event = on_page(loop, browser, tmp_path, "far_end_shows", script)
     assert [(part["kind"], part["text"]) for part in event.data["parts"]] == [
+        ("link", "x" * 199 + "?"),  # cut within an emoji
         ("link", "the form"), ("image", "a worn stripe"), ("card", "5 yuan"),
     ]  # fmt: skip
     assert "sesame123" not in (tmp_path / "s" / "transcript.jsonl").read_text(encoding="utf-8")

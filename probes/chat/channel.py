@@ -22,6 +22,7 @@ from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from probes.channel import Said
+from probes.chat import json_text
 from probes.chat.acts import Acts
 from probes.chat.browser import Browser, first_line
 from probes.chat.evidence import Recording
@@ -346,7 +347,7 @@ class ChatChannel:
         while True:
             frame, payload = await self._inbox.get()
             try:
-                await self._take(frame, json.loads(payload))
+                await self._take(frame, json_text.loads(payload))
             except PlaywrightError:
                 pass  # the frame went away before its clock was read
             except GARBLED:

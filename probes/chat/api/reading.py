@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from probes.chat import json_text
 from probes.chat.api.interface import ItemKind, Read, Rule
 from probes.chat.api.parts import Part, parts_of
 from probes.chat.api.paths import find, first
@@ -61,7 +62,7 @@ def document_of(data: str | bytes) -> Any:
         ValueError: it is none, or it is nested too deeply.
     """
     try:
-        document = json.loads(data)
+        document = json_text.loads(data)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     level = [document]
