@@ -41,7 +41,6 @@ class Acts:
         widget: Widget,
         log: ChatLog,
         echo_s: float,
-        *,
         page: Callable[[], Awaitable[Page]],
         scope: Callable[[Page], Page | FrameLocator],
         blind: Callable[[Page], Awaitable[str]],

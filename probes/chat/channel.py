@@ -88,7 +88,7 @@ class ChatChannel:
         self._log = PageLog(self._widget, chat, folder / "transcript.jsonl", settle_s)
         self._guard = Guard(chat, blocked=self._blocked, told=self._dialog, window=self._window)
         self._recording = Recording(chat.record, folder, self._log.note)
-        self._acts = Acts(self._widget, self._log, echo_s, page=self._current_page, scope=self._scope, blind=self._blind)
+        self._acts = Acts(self._widget, self._log, echo_s, self._current_page, self._scope, self._blind)
         self._anchor: Anchor | None = None
         self._documents = 0  # of the page's main frame
         self._opened = False
