@@ -133,8 +133,11 @@ def _fill(session: Session, job: Assignment, told: Told) -> None:
 
 
 def _is_anonymous(session: Session) -> bool:
-    """Whether a chat's outcome rests on somebody of whom it is not sure enough who he was."""
-    request, answer = session.instants.request, session.instants.answer
+    """Whether a chat's outcome rests on somebody of whom it is not sure enough who he was.
+
+    Where no queue was seen, that may be whoever is taken for the bot only because nobody is marked.
+    """
+    request, answer, queue = session.instants.request, session.instants.answer, session.instants.queue
     if session.attempt.channel != "chat" or request is None:
         return False
     if answer is not None:
@@ -143,7 +146,7 @@ def _is_anonymous(session: Session) -> bool:
         event.kind == "message"
         and event.t >= request.t
         and event.data.get("confidence", 1.0) < CERTAIN
-        and event.data["speaker"] == "unknown"
+        and (queue is None or event.data["speaker"] == "unknown")
         and not is_acknowledgement(event.data.get("text"))
         for event in session.timeline
     )

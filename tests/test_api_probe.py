@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from harness.calibration import pair, reply_errors
 from harness.sandbox.truth import Truth
 from probes.session import Outcome
+from tests.api_servers import serving
 from tests.shopper import ROOT, plan, shopper, write_yaml
 
 pytestmark = pytest.mark.realtime
@@ -141,3 +143,39 @@ def test_an_interface_that_does_not_answer_is_a_network_failure(tmp_path: Path) 
     [session] = ran.folder.sessions()
     assert session.outcome is Outcome.NET_FAIL
     assert "could not be reached" in session.reason
+
+
+@pytest.mark.parametrize(
+    ("by", "replies", "outcome", "certain"),
+    [
+        ("", ["正在为您转接", "您好，我是小王，请讲"], "IVR_FAIL", False),  # the human whom nothing tells from the bot
+        ("bot", ["正在为您转接", "暂时没有人工客服"], "IVR_FAIL", True),
+        ("", ["前面还有3位", "请稍等"], "LIMIT", True),
+        ("", ["前面还有3位", "您好，我是小王，请讲"], "LIMIT", False),
+    ],
+)
+def test_an_outcome_that_rests_on_who_spoke_is_certain_only_if_that_is_known(
+    tmp_path: Path, by: str, replies: list[str], outcome: str, certain: bool
+) -> None:
+    async def chat(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_json({"by": by, "text": "您好，请问您需要什么？"})
+        async for frame in socket:
+            for text in replies if frame.data == "转人工" else ["好的，已为您记录"]:
+                await socket.send_json({"by": by, "text": text})
+        return socket
+
+    read = {"authors": {"bot": "bot"}, "rules": [{"author": "by", "text": "text"}]}
+    notices = [{"role": "queue", "pattern": r"前面还有(?P<position>\d+)位"}]
+    profile = {"format": 1, "name": "ours", "websocket": {"path": "chat"}, "read": read, "notices": notices}
+    write_yaml(tmp_path / "ours.yaml", profile)
+    attempts = plan(tmp_path / "plan.yaml", ("S21", "chat", "web", 1), menu_s=4, queue_s=5)
+    with serving(("GET", "/chat", chat)) as url:
+        chats = {"web": {"url": url, "api": "ours.yaml", "to_human": way()}}
+        ran = shopper(
+            "probe", "--target", target(tmp_path, chats), "--plan", attempts, "--runs", tmp_path / "runs", "--json"
+        )
+    assert ran.code == 0, ran.err
+    [session] = ran.folder.sessions()
+    assert (str(session.outcome), session.certain) == (outcome, certain), session.reason
