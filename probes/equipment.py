@@ -145,9 +145,10 @@ class Equipment:
 
         from probes.chat.api.channel import ApiChannel
         from probes.chat.api.interface import load_interface
+        from probes.chat.api.web import KEEP_S
 
         if self._connector is None:
-            self._connector = TCPConnector(limit=0)
+            self._connector = TCPConnector(limit=0, keepalive_timeout=KEEP_S)
         assert chat.api is not None
         path = (target_folder / chat.api, (target_folder / chat.api).stat().st_mtime_ns)
         if path not in self._interfaces:

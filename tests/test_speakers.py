@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from probes.acknowledgement import is_acknowledgement
 from probes.chat.api.interface import Interface
 from probes.chat.chat_log import Change, ChatLog
 from probes.chat.notices import NoticeRole, NoticeRule, SpeakerRule
@@ -146,6 +147,17 @@ def test_a_message_that_began_before_the_human_came_is_still_the_bots(tmp_path: 
         return [e.data["speaker"] for e in found if e.kind == "message"]
 
     assert asyncio.run(go()) == ["bot"]
+
+
+@pytest.mark.parametrize(
+    ("text", "only"),
+    [
+        ("请稍等", True), ("好的，请您稍等一下。", True), ("One moment, please.", True), (None, False), ("", False),
+        ("请稍等，您的卡已经激活，余额是三千元", False), ("Please wait here: your card 12 was sent on the 4th", False),
+    ],
+)  # fmt: skip
+def test_a_plea_for_patience_is_short(text: str | None, only: bool) -> None:
+    assert is_acknowledgement(text) is only
 
 
 @pytest.mark.parametrize("key", ["speakers", "notices"])

@@ -29,6 +29,7 @@ PATIENCE = frozenset({429, 503})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTS = 5
 OUR_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENETDOWN, errno.ENETUNREACH, errno.EADDRNOTAVAIL})
+KEEP_S = 4.0  # an idle connection: servers drop theirs after 5 s, and what is sent just then is lost
 SCHEMES = {"ws": "http", "wss": "https"}
 
 
@@ -108,7 +109,7 @@ class Web:
         trace.on_request_chunk_sent.append(self._on_sent)
         trace.on_request_redirect.append(self._on_redirect)  # of WebSockets: nothing else follows any
         self.session = aiohttp.ClientSession(
-            connector=connector or aiohttp.TCPConnector(limit=0),
+            connector=connector or aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_S),
             connector_owner=connector is None,
             cookie_jar=aiohttp.CookieJar(unsafe=True),  # a host may be an address; the jar lives as long as the session
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect_s),
