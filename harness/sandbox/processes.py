@@ -12,6 +12,8 @@ from typing import Any
 
 from scenarios.errors import HarnessFault
 
+ROOT = Path(__file__).parents[2]
+
 
 async def interrupted() -> None:
     """Waits for SIGTERM or SIGINT."""
@@ -42,8 +44,11 @@ async def stopped() -> None:
 class Child:
     """One ``python -m MODULE`` of ours. Its stdin is the leash: it ends when we close it, or die."""
 
-    def __init__(self, module: str, port_file: Path, arguments: list[str], log: Path) -> None:
-        self.module, self.port_file, self.arguments, self.log = module, port_file, arguments, log
+    def __init__(
+        self, module: str, port_file: Path, arguments: list[str], log: Path, python: Path = Path(sys.executable)
+    ) -> None:
+        """Makes it; nothing is started yet. ``python`` may be that of another environment, which finds us here."""
+        self.module, self.port_file, self.arguments, self.log, self.python = module, port_file, arguments, log, python
         self.process: asyncio.subprocess.Process | None = None
 
     async def start(self, patience: float = 30) -> dict[str, Any]:
@@ -53,10 +58,11 @@ class Child:
             HarnessFault: it ended, or said nothing within ``patience`` seconds.
         """
         self.port_file.unlink(missing_ok=True)  # an earlier sandbox's, in the same folder
+        environment = None if self.python == Path(sys.executable) else os.environ | {"PYTHONPATH": str(ROOT)}
         with self.log.open("ab") as out:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", self.module, "--port-file", str(self.port_file), *self.arguments,
-                stdin=asyncio.subprocess.PIPE, stdout=out, stderr=out, start_new_session=True,
+                str(self.python), "-m", self.module, "--port-file", str(self.port_file), *self.arguments,
+                stdin=asyncio.subprocess.PIPE, stdout=out, stderr=out, start_new_session=True, env=environment,
             )  # fmt: skip
         ended = asyncio.create_task(self.process.wait())
         try:

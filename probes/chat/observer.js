@@ -213,7 +213,8 @@
   };
   let ready = false;
   let sockets = 0; // open ones
-  const wire = watchWire({ now, record, hosts: config.sockets, opened: (change) => {
+  let dialling = 0; // begun and not open yet
+  const wire = watchWire({ now, record, hosts: config.sockets, dialled: (change) => { dialling += change; }, opened: (change) => {
     sockets += change;
     queueMicrotask(() => look(now())); // the page's own listeners may still enable its input
   } });
@@ -221,7 +222,8 @@
   const look = (t) => {
     if (!ready) {
       const candidates = everywhere(config.ready);
-      ready = (sockets > 0 || !config.readySocket) && candidates.some(visible);
+      const open = sockets > 0 || !config.readySocket || (config.readySocket === "if_any" && !dialling);
+      ready = open && candidates.some(visible);
       if (ready) {
         record({ k: "ready", t });
         unseen.disconnect();

@@ -71,7 +71,9 @@ class Widget(Strict):
         default=(), description="what to click, in order, once the page has loaded; a plain selector is in the frame"
     )
     ready: str = Field(description="shown and enabled when a message will not be lost")
-    ready_socket: bool = Field(default=False, description="... and only once the page's WebSocket is open")
+    ready_socket: bool | Literal["if_any"] = Field(
+        default=False, description="... and only once the page's WebSocket is open; 'if_any': if it has begun one"
+    )
     ready_s: float = Field(default=20, gt=0, description="how long to wait for that after the page has loaded")
     input: str
     send: str = Field(default="Enter", description="'Enter', or the button to click")

@@ -1,0 +1,200 @@
+"""Sessions with a page of known truth: with a hand-off, with one refused, with the bot alone; and what was found wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from harness.bench.chat import Visit
+from probes.chat.channel import ChatChannel
+from probes.clock import Clock
+from probes.instants import find
+from probes.replies import is_acknowledgement
+from probes.session import Event, Instants
+from scenarios.model import Lang
+
+Kind = Literal["hand-off", "refused", "bot"]
+Row = dict[str, Any]
+# Whose message is awaited before each line is said. The first line names the session in the truth.
+ERRANDS: dict[Lang, dict[Kind, tuple[tuple[str, str], ...]]] = {
+    "zh": {
+        "hand-off": (
+            ("bot", "第{n}位：手机银行一天最多能转多少？"),
+            ("bot", "转人工"),
+            ("agent", "转到别的银行多久到账？"),
+            ("agent", "谢谢，再见"),
+        ),
+        "refused": (("bot", "第{n}位：手机银行一天最多能转多少？"), ("bot", "夜间转人工")),
+        "bot": (
+            ("bot", "第{n}位：手机银行一天最多能转多少？"),
+            ("bot", "转到别的银行多久到账？"),
+            ("bot", "谢谢，再见"),
+        ),
+    },
+    "en": {
+        "hand-off": (
+            ("bot", "Customer {n}: what is the daily transfer limit?"),
+            ("bot", "I would like to talk to a human"),
+            ("agent", "How long does a transfer to another bank take to arrive?"),
+            ("agent", "Thank you, goodbye"),
+        ),
+        "refused": (
+            ("bot", "Customer {n}: what is the daily transfer limit?"),
+            ("bot", "I would like to talk to a human tonight"),
+        ),
+        "bot": (
+            ("bot", "Customer {n}: what is the daily transfer limit?"),
+            ("bot", "How long does a transfer to another bank take to arrive?"),
+            ("bot", "Thank you, goodbye"),
+        ),
+    },
+}
+# Truth event -> who is to be found, whether as message or notice.
+FOUND = {
+    "intro": "bot",
+    "bot_message": "bot",
+    "bot_first_token": "bot",
+    "agent_message": "agent",
+    "position": "queue",
+    "joined": "joined",
+    "refused": "closed",
+    "end": "end",
+}
+FAR_S = 0.5  # an instant so far from the truth is that of something else
+
+
+@dataclass
+class Findings:
+    """What was wrong with one session, and how late its stamps were (s)."""
+
+    turns: int = 0
+    attribution: list[str] = field(default_factory=list)
+    hand_off: list[str] = field(default_factory=list)
+    late: dict[str, list[float]] = field(default_factory=dict)  # truth event -> shown minus sent
+    wire: list[float] = field(default_factory=list)  # arrived minus sent
+
+
+async def hold(
+    channel: ChatChannel,
+    clock: Clock,
+    kind: Kind,
+    number: int,
+    *,
+    lang: Lang = "zh",
+    opened: asyncio.Barrier | None = None,
+) -> Visit:
+    """Holds one session and closes the channel; with ``opened``, all begin when all are open."""
+    anchor = clock.anchor()
+    seen = Visit(start=anchor.monotonic)
+    lines = list(ERRANDS[lang][kind])
+    try:
+        await channel.open(anchor)
+        if opened is not None:
+            await opened.wait()
+            await opened.wait()  # in between the memory is measured
+        async with asyncio.timeout(90):
+            async for event in channel.events():
+                seen.events.append(event)
+                if event.kind == "message" and lines and _calls_for(event, lines[0][0]):
+                    text = lines.pop(0)[1].format(n=number)
+                    seen.said.append((text, await channel.say(text, line=f"line-{len(lines)}")))
+                elif event.kind == "notice" and event.data["role"] == "end":
+                    break
+    finally:
+        await channel.close()
+    async for event in channel.events():
+        seen.events.append(event)
+    return seen
+
+
+def _calls_for(event: Event, who: str) -> bool:
+    """Whether a message is what we waited for: not one handed on again, no "one moment please"."""
+    first = event.data["speaker"] == who and event.data["revision"] == 0
+    return first and not (who == "agent" and is_acknowledgement(event.data["text"]))
+
+
+def examine(kind: Kind, seen: Visit, truth: Sequence[Row]) -> Findings:
+    """Holds a session against the truth log of its page."""
+    found = Findings()
+    opening = seen.said[0][0] if seen.said else ""
+    names = [row["session"] for row in truth if row["event"] == "user_message" and row["text"] == opening]
+    rows = [row for row in truth if names and row["session"] == names[0]]
+    if not rows:
+        found.attribution.append("the page never got our first message")
+        return found
+    _who(seen, rows, found)
+    _times(seen, rows, found)
+    _handed_off(kind, seen, rows, found)
+    return found
+
+
+def _settled(seen: Visit) -> Iterator[Event]:
+    """Yields each message as it was handed on last, and each notice."""
+    messages = {event.data["id"]: event for event in seen.events if event.kind == "message"}
+    yield from messages.values()
+    yield from (event for event in seen.events if event.kind == "notice")
+
+
+def _name(event: Event) -> tuple[str, str, int | None]:
+    return event.data["speaker" if event.kind == "message" else "role"], event.data["text"], event.data.get("position")
+
+
+def _who(seen: Visit, rows: Sequence[Row], found: Findings) -> None:
+    wanted = Counter((FOUND[row["event"]], row["text"], row.get("position")) for row in rows if row["event"] in FOUND)
+    heard = Counter(row["text"] for row in rows if row["event"] == "user_message")
+    shown = Counter(_name(event) for event in _settled(seen))
+    said = Counter(text for text, _ in seen.said)
+    found.turns = wanted.total() + heard.total()
+    found.attribution += [f"not found: {name}" for name in (wanted - shown).elements()]
+    found.attribution += [f"found, never sent: {name}" for name in (shown - wanted).elements()]
+    found.attribution += [f"said, never heard: {text}" for text in (said - heard).elements()]
+
+
+def _times(seen: Visit, rows: Sequence[Row], found: Findings) -> None:
+    shown: dict[tuple[str, str], list[Event]] = {}
+    for event in sorted(_settled(seen), key=lambda event: event.t):
+        shown.setdefault(_name(event)[:2], []).append(event)
+    for row in rows:
+        last = row["event"] == "bot_last_token"
+        events = shown.get((FOUND.get("bot_message" if last else row["event"], ""), row["text"]))
+        if not events or row["event"] == "intro":
+            continue
+        event = events[0] if row["event"] == "bot_first_token" else events.pop(0)
+        at = event.data["end"] if last else event.t
+        found.late.setdefault(row["event"], []).append(seen.start + at - row["t_mono"])
+        wire = event.data.get("wire_end" if last else "wire")
+        if wire is not None:
+            found.wire.append(seen.start + wire - row["t_mono"])
+
+
+def _handed_off(kind: Kind, seen: Visit, rows: Sequence[Row], found: Findings) -> None:
+    """A human is asked for in the line before the last two, or, of a bot that nobody is to be found behind, at once."""
+    asked = seen.said[1 if kind != "bot" and len(seen.said) > 1 else 0][1].start
+    request = Event(kind="request", t=asked, method="dom", u=0.0, data={})
+    instants = find(sorted([*seen.events, request], key=lambda event: event.t))
+    if (instants.answer is not None) != (kind == "hand-off"):
+        found.hand_off.append("found, there was none" if instants.answer else "not found")
+    elif kind == "hand-off":
+        found.hand_off += _misplaced(seen, rows, instants)
+
+
+def _misplaced(seen: Visit, rows: Sequence[Row], instants: Instants) -> list[str]:
+    """Tells connection, first word and first answer of the human that are not where the page had them."""
+    sent = [row for row in rows if row["event"] == "agent_message"]
+    answers = [row for row in sent if not is_acknowledgement(row["text"])]
+    messages = sorted((e for e in seen.events if e.kind == "message" and e.data["speaker"] == "agent"), key=lambda e: e.t)
+    answer = next((event.t for event in messages if not is_acknowledgement(event.data["text"])), None)
+    joined = next(row for row in rows if row["event"] == "joined")
+    places = {
+        "connected": (instants.answer and instants.answer.t, joined),
+        "first word": (instants.first_word and instants.first_word.t, sent[0]),
+        "first answer": (answer, answers[0]),
+    }
+    return [
+        f"{name} at {t}"
+        for name, (t, row) in places.items()
+        if t is None or abs(seen.start + t - row["t_mono"]) > FAR_S
+    ]
