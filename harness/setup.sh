@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes .venv and finds what the harness needs from the system. `make setup` calls it; running it again is cheap.
 #   sh harness/setup.sh        the environment and a browser
-#   sh harness/setup.sh test   also what the tests play against: SIPp, Kamailio, PostgreSQL, ffmpeg, npm and sherpa-onnx
+#   sh harness/setup.sh test   also what the tests play against: SIPp, Kamailio, PostgreSQL, ffmpeg, npm, sherpa-onnx,
+#                              Chainlit
 set -eu
 
 say() { printf '%s\n' "$*" >&2; }
@@ -74,6 +75,18 @@ recogniser() {
         say "setup: sherpa-onnx is missing; the tests of transcription will fail"
 }
 
+chainlit() { # in an environment of its own: its packages must not touch ours
+    home=.cache/chainlit
+    wanted=$( (cat constraints-chainlit.txt; .venv/bin/python --version) | cksum)
+    [ -x "$home/bin/python" ] && [ "$(cat "$home/installed" 2>/dev/null)" = "$wanted" ] && return
+    say "making an environment for Chainlit (about a minute the first time) ..."
+    if .venv/bin/python -m venv --clear "$home" &&
+        "$home/bin/python" -m pip install -q --disable-pip-version-check -c constraints-chainlit.txt chainlit
+    then echo "$wanted" >"$home/installed"
+    else say "setup: Chainlit is missing; its tests will fail"
+    fi
+}
+
 test_peers() {
     command -v sipp >/dev/null || apt_install sip-tester || say "setup: SIPp is missing (package sip-tester)"
     carrier
@@ -81,6 +94,7 @@ test_peers() {
     command -v ffmpeg >/dev/null || apt_install ffmpeg || say "setup: ffmpeg is missing (package ffmpeg)"
     command -v npm >/dev/null || apt_install npm || say "setup: npm is missing (package npm)"
     recogniser
+    chainlit
 }
 
 environment

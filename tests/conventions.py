@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from statistics import median
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 ROOMS = ("scenarios", "probes", "scoring", "results", "harness")
 LIMIT, MEDIAN = 450, 200
@@ -81,14 +83,15 @@ def test_no_path_of_one_machine():
 
 
 def test_packages_come_by_name_only():
-    for name in ("pyproject.toml", "constraints.txt"):
+    for name in ("pyproject.toml", "constraints.txt", "constraints-chainlit.txt"):
         found = DOWNLOAD.search((ROOT / name).read_text(encoding="utf-8"))
         assert found is None, f"{name} holds a download address: {found and found[0]!r}"
 
 
-def test_every_package_is_pinned():
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize("name", ["constraints.txt", "constraints-chainlit.txt"])
+def test_every_package_is_pinned(name):
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     pins = [line for line in lines if line.strip() and not line.startswith("#")]
     loose = [line for line in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==\S+(\s*;.*)?", line)]
-    assert pins, "constraints.txt is empty"
+    assert pins, f"{name} is empty"
     assert not loose, f"pin as name==version: {loose}"

@@ -77,6 +77,9 @@ class Widget(Strict):
     ready_s: float = Field(default=20, gt=0, description="how long to wait for that after the page has loaded")
     input: str
     send: str = Field(default="Enter", description="'Enter', or the button to click")
+    free: str | None = Field(
+        default=None, description="shown while the widget takes a message; some take none while they answer"
+    )
     messages: Messages
     typing: str | None = Field(default=None, description="shown while the far end is typing")
     attach: str | None = Field(default=None, description="the file input, or the button that opens the file chooser")

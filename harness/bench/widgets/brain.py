@@ -80,7 +80,7 @@ WORDS = {
         goodbye="再见|谢谢",
     ),
     "en": Words(
-        welcome='Hello, I am the virtual assistant. To talk to a person, reply "human".',
+        welcome="Hello, I am the virtual assistant. To talk to a person, ask for a human.",
         unknown="Sorry, I did not understand.",
         transfer="I am transferring you to a member of our team.",
         ahead="All agents are busy: {n} people ahead of you.",

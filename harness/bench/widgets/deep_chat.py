@@ -1,10 +1,12 @@
 """deep-chat (npm, software of other people) over a WebSocket, over server-sent events and over plain requests.
 
-Behind the URL, ``?via=`` says which: ``socket``, ``events`` or ``requests``; ``&lang=en`` makes it speak English.
+Behind the URL, ``?via=`` says which: ``socket``, ``events`` or ``requests``; ``&lang=en`` makes it speak English, and
+``&slow=S`` lets the WebSocket wait for so many seconds.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -85,7 +87,7 @@ class EventStage:
 
 
 class ReplyStage:
-    """A page that is told all at once, in the reply to its request. It is the brain's truth, too: nothing goes earlier."""
+    """A page that is told all at once, in the reply to its request; it is the brain's log, too."""
 
     def __init__(self, truth: Truth) -> None:
         self._truth = truth
@@ -157,11 +159,14 @@ class DeepChat:
     async def _page(self, request: web.Request) -> web.Response:
         via, lang = request.query.get("via", "socket"), request.query.get("lang", "zh")
         if via == "socket":
-            url = f"ws://{request.host}/socket/{lang}"
+            url = f"ws://{request.host}/socket/{lang}?slow={request.query.get('slow', 0)}"
             given: dict[str, Any] = {"connect": {"url": url, "websocket": True, "stream": {"simulation": DONE}}}
         else:
             session, welcome = self._next(), WORDS[lang].welcome
-            given = {"connect": {"url": f"/{via}/{session}", "stream": via == "events"}, "introMessage": {"text": welcome}}
+            given = {
+                "connect": {"url": f"/{via}/{session}", "stream": via == "events"},
+                "introMessage": {"text": welcome},
+            }
             if via == "events":
                 stage = EventStage()
                 self._streamed[session] = Brain(session, stage, self._truth, self._answers, lang), stage
@@ -176,6 +181,7 @@ class DeepChat:
         return web.FileResponse(self._script)
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
+        await asyncio.sleep(float(request.query["slow"]))
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         brain = Brain(self._next(), SocketStage(socket), self._truth, self._answers, request.match_info["lang"])

@@ -37,8 +37,13 @@ PAGES = {
 
 
 @contextlib.asynccontextmanager
-async def served(name: str, folder: Path) -> AsyncIterator[str]:
+async def served(name: str, folder: Path, *, pace: float = 1.0) -> AsyncIterator[str]:
     """Serves the page ``name`` and yields its URL; what it really did is in ``folder/truth.jsonl``.
+
+    Args:
+        name: of :data:`PAGES`.
+        folder: where the truth goes.
+        pace: below 1 the sandbox hurries.
 
     Raises:
         ToolMissing: Chainlit has not been installed.
@@ -46,7 +51,7 @@ async def served(name: str, folder: Path) -> AsyncIterator[str]:
     """
     page = PAGES[name]
     if name == "sandbox":
-        async with centre(folder) as url:
+        async with centre(folder, pace=pace) as url:
             yield url
         return
     python = CHAINLIT if name == "chainlit" else Path(sys.executable)

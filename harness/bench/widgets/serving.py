@@ -33,10 +33,10 @@ class Site(Protocol):
 SITES: dict[str, Callable[[Truth, Answers], Site]] = {"bot-framework": BotFramework, "deep-chat": DeepChat}
 
 
-async def serve(name: str, port_file: Path, truth_file: Path, answers_file: Path) -> None:
+async def serve(name: str, port_file: Path, truth_file: Path, answers: Answers) -> None:
     """Runs one until it is told to stop."""
     with Truth(truth_file) as truth:
-        site = SITES[name](truth, json.loads(answers_file.read_text(encoding="utf-8")))
+        site = SITES[name](truth, answers)
         write_port_file(port_file, {"url": await site.start()})
         await stopped()
         await site.stop()
@@ -50,7 +50,8 @@ def main() -> None:
     parser.add_argument("--truth", type=Path, required=True)
     parser.add_argument("--answers", type=Path, required=True)
     options = parser.parse_args()
-    asyncio.run(serve(options.site, options.port_file, options.truth, options.answers))
+    answers = json.loads(options.answers.read_text(encoding="utf-8"))
+    asyncio.run(serve(options.site, options.port_file, options.truth, answers))
 
 
 if __name__ == "__main__":

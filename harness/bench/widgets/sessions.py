@@ -1,4 +1,4 @@
-"""Sessions with a page of known truth: with a hand-off, with one refused, with the bot alone; and what was found wrong."""
+"""Sessions with a page of known truth: with a hand-off, one refused, the bot alone; and what was found wrong."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from harness.bench.chat import Visit
+from harness.bench.widgets.control import Controlled, Write, written
 from probes.chat.channel import ChatChannel
 from probes.clock import Clock
 from probes.instants import find
@@ -73,8 +74,10 @@ class Findings:
     turns: int = 0
     attribution: list[str] = field(default_factory=list)
     hand_off: list[str] = field(default_factory=list)
-    late: dict[str, list[float]] = field(default_factory=dict)  # truth event -> shown minus sent
+    error: list[float] = field(default_factory=list)  # shown by our stamp minus written by the page
+    late: list[float] = field(default_factory=list)  # shown minus sent: delivery and the widget's drawing included
     wire: list[float] = field(default_factory=list)  # arrived minus sent
+    unwritten: int = 0  # turns whose write the control did not see
 
 
 async def hold(
@@ -84,12 +87,18 @@ async def hold(
     number: int,
     *,
     lang: Lang = "zh",
+    control: Controlled | None = None,
     opened: asyncio.Barrier | None = None,
-) -> Visit:
-    """Holds one session and closes the channel; with ``opened``, all begin when all are open."""
+) -> tuple[Visit, list[Write]]:
+    """Holds one session and closes the channel; with ``opened``, all begin when all are open.
+
+    Returns:
+        What was seen, and what the ``control`` saw the page write.
+    """
     anchor = clock.anchor()
     seen = Visit(start=anchor.monotonic)
     lines = list(ERRANDS[lang][kind])
+    writes: list[Write] = []
     try:
         await channel.open(anchor)
         if opened is not None:
@@ -103,11 +112,13 @@ async def hold(
                     seen.said.append((text, await channel.say(text, line=f"line-{len(lines)}")))
                 elif event.kind == "notice" and event.data["role"] == "end":
                     break
+        if control is not None:
+            writes = await control.writes()
     finally:
         await channel.close()
     async for event in channel.events():
         seen.events.append(event)
-    return seen
+    return seen, writes
 
 
 def _calls_for(event: Event, who: str) -> bool:
@@ -116,8 +127,8 @@ def _calls_for(event: Event, who: str) -> bool:
     return first and not (who == "agent" and is_acknowledgement(event.data["text"]))
 
 
-def examine(kind: Kind, seen: Visit, truth: Sequence[Row]) -> Findings:
-    """Holds a session against the truth log of its page."""
+def examine(kind: Kind, seen: Visit, writes: Sequence[Write], truth: Sequence[Row]) -> Findings:
+    """Holds a session against the truth log of its page and the ``writes`` of the control, if there was one."""
     found = Findings()
     opening = seen.said[0][0] if seen.said else ""
     names = [row["session"] for row in truth if row["event"] == "user_message" and row["text"] == opening]
@@ -126,7 +137,7 @@ def examine(kind: Kind, seen: Visit, truth: Sequence[Row]) -> Findings:
         found.attribution.append("the page never got our first message")
         return found
     _who(seen, rows, found)
-    _times(seen, rows, found)
+    _times(seen, rows, writes, found)
     _handed_off(kind, seen, rows, found)
     return found
 
@@ -153,25 +164,33 @@ def _who(seen: Visit, rows: Sequence[Row], found: Findings) -> None:
     found.attribution += [f"said, never heard: {text}" for text in (said - heard).elements()]
 
 
-def _times(seen: Visit, rows: Sequence[Row], found: Findings) -> None:
+def _times(seen: Visit, rows: Sequence[Row], writes: Sequence[Write], found: Findings) -> None:
     shown: dict[tuple[str, str], list[Event]] = {}
     for event in sorted(_settled(seen), key=lambda event: event.t):
         shown.setdefault(_name(event)[:2], []).append(event)
+    said = ""
     for row in rows:
-        last = row["event"] == "bot_last_token"
-        events = shown.get((FOUND.get("bot_message" if last else row["event"], ""), row["text"]))
+        if row["event"] == "user_message":
+            said = row["text"]
+        first, last = (row["event"] == f"bot_{which}_token" for which in ("first", "last"))
+        events = shown.get((FOUND.get("bot_message" if last else row["event"], ""), row.get("text", "")))
         if not events or row["event"] == "intro":
             continue
-        event = events[0] if row["event"] == "bot_first_token" else events.pop(0)
-        at = event.data["end"] if last else event.t
-        found.late.setdefault(row["event"], []).append(seen.start + at - row["t_mono"])
+        event = events[0] if first else events.pop(0)
+        at = seen.start + (event.data["end"] if last else event.t)
+        found.late.append(at - row["t_mono"])
         wire = event.data.get("wire_end" if last else "wire")
         if wire is not None:
             found.wire.append(seen.start + wire - row["t_mono"])
+        wrote = written(writes, row["text"], row["t_mono"] - 0.002, said, begun=first)
+        if wrote is None:
+            found.unwritten += 1
+        else:
+            found.error.append(at - wrote)
 
 
 def _handed_off(kind: Kind, seen: Visit, rows: Sequence[Row], found: Findings) -> None:
-    """A human is asked for in the line before the last two, or, of a bot that nobody is to be found behind, at once."""
+    """Looks for the human from when we asked for one; of a bot alone, from our first words."""
     asked = seen.said[1 if kind != "bot" and len(seen.said) > 1 else 0][1].start
     request = Event(kind="request", t=asked, method="dom", u=0.0, data={})
     instants = find(sorted([*seen.events, request], key=lambda event: event.t))
@@ -185,16 +204,14 @@ def _misplaced(seen: Visit, rows: Sequence[Row], instants: Instants) -> list[str
     """Tells connection, first word and first answer of the human that are not where the page had them."""
     sent = [row for row in rows if row["event"] == "agent_message"]
     answers = [row for row in sent if not is_acknowledgement(row["text"])]
-    messages = sorted((e for e in seen.events if e.kind == "message" and e.data["speaker"] == "agent"), key=lambda e: e.t)
+    messages = sorted(
+        (e for e in seen.events if e.kind == "message" and e.data["speaker"] == "agent"), key=lambda e: e.t
+    )
     answer = next((event.t for event in messages if not is_acknowledgement(event.data["text"])), None)
     joined = next(row for row in rows if row["event"] == "joined")
-    places = {
-        "connected": (instants.answer and instants.answer.t, joined),
-        "first word": (instants.first_word and instants.first_word.t, sent[0]),
-        "first answer": (answer, answers[0]),
-    }
-    return [
-        f"{name} at {t}"
-        for name, (t, row) in places.items()
-        if t is None or abs(seen.start + t - row["t_mono"]) > FAR_S
-    ]
+    places = (
+        ("connected", instants.answer.t if instants.answer else None, joined),
+        ("first word", instants.first_word.t if instants.first_word else None, sent[0]),
+        ("first answer", answer, answers[0]),
+    )
+    return [f"{name} at {t}" for name, t, row in places if t is None or abs(seen.start + t - row["t_mono"]) > FAR_S]
