@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 from harness.bench.chat import Visit
 from harness.bench.widgets.control import Controlled, Write, written
+from probes.acknowledgement import is_acknowledgement
 from probes.chat.channel import ChatChannel
 from probes.clock import Clock
 from probes.instants import find
-from probes.replies import is_acknowledgement
 from probes.session import Event, Instants
 from scenarios.model import Lang
 
@@ -194,24 +194,22 @@ def _handed_off(kind: Kind, seen: Visit, rows: Sequence[Row], found: Findings) -
     asked = seen.said[1 if kind != "bot" and len(seen.said) > 1 else 0][1].start
     request = Event(kind="request", t=asked, method="dom", u=0.0, data={})
     instants = find(sorted([*seen.events, request], key=lambda event: event.t))
-    if (instants.answer is not None) != (kind == "hand-off"):
-        found.hand_off.append("found, there was none" if instants.answer else "not found")
+    told = [event.data["evidence"] for event in seen.events if event.kind == "handoff"]
+    if len(told) != (kind == "hand-off") or (instants.answer is not None) != (kind == "hand-off"):
+        found.hand_off.append(f"{kind}: {told}, {instants.answer}")
     elif kind == "hand-off":
         found.hand_off += _misplaced(seen, rows, instants)
 
 
 def _misplaced(seen: Visit, rows: Sequence[Row], instants: Instants) -> list[str]:
-    """Tells connection, first word and first answer of the human that are not where the page had them."""
-    sent = [row for row in rows if row["event"] == "agent_message"]
-    answers = [row for row in sent if not is_acknowledgement(row["text"])]
-    messages = sorted(
-        (e for e in seen.events if e.kind == "message" and e.data["speaker"] == "agent"), key=lambda e: e.t
-    )
-    answer = next((event.t for event in messages if not is_acknowledgement(event.data["text"])), None)
-    joined = next(row for row in rows if row["event"] == "joined")
+    """Tells which of the human's instants are not where the page had them; "one moment please" is no first word."""
+    words = [row for row in rows if row["event"] == "agent_message" and not is_acknowledgement(row["text"])]
     places = (
-        ("connected", instants.answer.t if instants.answer else None, joined),
-        ("first word", instants.first_word.t if instants.first_word else None, sent[0]),
-        ("first answer", answer, answers[0]),
+        ("connected", instants.answer, next(row for row in rows if row["event"] == "joined")),
+        ("first word", instants.first_word, words[0]),
     )
-    return [f"{name} at {t}" for name, t, row in places if t is None or abs(seen.start + t - row["t_mono"]) > FAR_S]
+    return [
+        f"{name}: {instant}"
+        for name, instant, row in places
+        if instant is None or abs(seen.start + instant.t - row["t_mono"]) > FAR_S
+    ]
