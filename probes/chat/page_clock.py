@@ -6,10 +6,12 @@ a ``timeOrigin`` of its own, so each frame is measured.
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
+from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Frame
 
 from probes.clock import Clock
@@ -18,7 +20,7 @@ ROUNDS = 7  # at least
 PATIENCE_S = 1.0  # for more of them, when a page that still loads answers late
 GOOD_U = 0.001  # a clock known as well as that is not measured again before the end, s
 AGAIN_S = 1.0  # and another no more often than that
-READ = "() => [performance.timeOrigin, performance.now()]"
+READ = "[performance.timeOrigin, performance.now()]"
 
 
 @dataclass(frozen=True)
@@ -56,17 +58,37 @@ async def measure(frame: Frame, clock: Clock, patience: float = 0.0) -> tuple[fl
     Returns:
         The ``timeOrigin`` of the document that answered, in milliseconds, and the offset.
     """
-    found, rounds, began = Offset(), 0, clock.monotonic()
-    while rounds < ROUNDS or (found.u > GOOD_U and clock.monotonic() - began < patience):
-        before = clock.monotonic()
-        origin, since = (float(number) for number in await frame.evaluate(READ))
-        after = clock.monotonic()
-        page = (origin + since) / 1000
-        found = found.narrowed(Offset(before - page, after - page))
-        rounds += 1
+    async with _reader(frame) as read:
+        found, rounds, began = Offset(), 0, clock.monotonic()
+        while rounds < ROUNDS or (found.u > GOOD_U and clock.monotonic() - began < patience):
+            before = clock.monotonic()
+            origin, since = (float(number) for number in await read())
+            after = clock.monotonic()
+            page = (origin + since) / 1000
+            found = found.narrowed(Offset(before - page, after - page))
+            rounds += 1
     if not math.isfinite(found.seconds + origin):
         raise ValueError("the page has no clock")
     return origin, found
+
+
+@contextlib.asynccontextmanager
+async def _reader(frame: Frame) -> AsyncIterator[Callable[[], Awaitable[list[float]]]]:
+    """Yields what reads a frame's clock; for a page itself by CDP, because a trace pictures it at each ``evaluate``."""
+    if frame.parent_frame is not None:
+        yield lambda: frame.evaluate(f"() => {READ}")
+        return
+    session = await frame.page.context.new_cdp_session(frame.page)
+
+    async def read() -> list[float]:
+        answer = await session.send("Runtime.evaluate", {"expression": READ, "returnByValue": True})
+        return list(answer["result"]["value"])
+
+    try:
+        yield read
+    finally:
+        with contextlib.suppress(PlaywrightError):
+            await session.detach()
 
 
 class PageClocks:

@@ -64,7 +64,7 @@ FOUND = {
     "refused": "closed",
     "end": "end",
 }
-FAR_S = 0.5  # an instant so far from the truth is that of something else
+APART_S = 0.4  # sessions that are held at once begin so far apart: a harness opens pages one after another, too
 
 
 @dataclass
@@ -100,10 +100,13 @@ async def hold(
     lines = list(ERRANDS[lang][kind])
     writes: list[Write] = []
     try:
-        await channel.open(anchor)
-        if opened is not None:
-            await opened.wait()
-            await opened.wait()  # in between the memory is measured
+        try:
+            await channel.open(anchor)
+        finally:
+            if opened is not None:
+                await opened.wait()
+                await opened.wait()  # in between the memory is measured
+                await asyncio.sleep(number % opened.parties * APART_S)
         async with asyncio.timeout(90):
             async for event in channel.events():
                 seen.events.append(event)
@@ -202,14 +205,9 @@ def _handed_off(kind: Kind, seen: Visit, rows: Sequence[Row], found: Findings) -
 
 
 def _misplaced(seen: Visit, rows: Sequence[Row], instants: Instants) -> list[str]:
-    """Tells which of the human's instants are not where the page had them; "one moment please" is no first word."""
-    words = [row for row in rows if row["event"] == "agent_message" and not is_acknowledgement(row["text"])]
-    places = (
-        ("connected", instants.answer, next(row for row in rows if row["event"] == "joined")),
-        ("first word", instants.first_word, words[0]),
-    )
-    return [
-        f"{name}: {instant}"
-        for name, instant, row in places
-        if instant is None or abs(seen.start + instant.t - row["t_mono"]) > FAR_S
-    ]
+    """Tells which of the human's instants are another event's; "one moment please" is no first word."""
+    words = [row["text"] for row in rows if row["event"] == "agent_message" and not is_acknowledgement(row["text"])]
+    joined = [row["text"] for row in rows if row["event"] == "joined"]
+    shown = {event.data["text"]: event.t for event in reversed(list(_settled(seen)))}
+    places = (("connected", instants.answer, joined[0]), ("first word", instants.first_word, words[0]))
+    return [f"{name}: {one}" for name, one, text in places if one is None or one.t != shown.get(text)]
