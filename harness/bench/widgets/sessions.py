@@ -110,7 +110,7 @@ async def hold(
         async with asyncio.timeout(90):
             async for event in channel.events():
                 seen.events.append(event)
-                if event.kind == "message" and lines and _calls_for(event, lines[0][0]):
+                if event.kind == "message" and lines and calls_for(event, lines[0][0]):
                     text = lines.pop(0)[1].format(n=number)
                     seen.said.append((text, await channel.say(text, line=f"line-{len(lines)}")))
                 elif event.kind == "notice" and event.data["role"] == "end":
@@ -124,7 +124,7 @@ async def hold(
     return seen, writes
 
 
-def _calls_for(event: Event, who: str) -> bool:
+def calls_for(event: Event, who: str) -> bool:
     """Whether a message is what we waited for: not one handed on again, no "one moment please"."""
     first = event.data["speaker"] == who and event.data["revision"] == 0
     return first and not (who == "agent" and is_acknowledgement(event.data["text"]))
