@@ -1,13 +1,13 @@
 /* Stamps what comes down the wire to one frame of a chat page: WebSocket frames, server-sent events, fetch and
  * XMLHttpRequest responses, whole or chunk by chunk.
  *
- * Called by the observer as wire({now, record, dialled, opened, hosts}) before any script of the page. The page's own calls go through
+ * Called by the observer as wire({now, record, opened, hosts, dialled?}) before any script of the page. The page's own calls go through
  * unchanged: nothing is copied, held back or kept open. Returns {first, last}: when the beginning, and when the end, of
  * some shown words arrived, or undefined.
  */
 (observer) => {
   "use strict";
-  const { now, record, dialled, opened, hosts } = observer;
+  const { now, record, opened, hosts, dialled = () => {} } = observer;
   const KEPT = 200;
   const KEPT_MS = 30000;
   const STREAM_MS = 5000;
