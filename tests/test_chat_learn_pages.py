@@ -12,8 +12,6 @@ from typer.testing import CliRunner
 
 from harness import chat_learning, kill_switch
 from harness.bench.chat import centre, visit
-from harness.bench.widgets.pages import served as served_page
-from harness.bench.widgets.sessions import ERRANDS, calls_for
 from harness.commands import chat
 from harness.init import write_templates
 from harness.sandbox.truth import Truth
@@ -29,7 +27,9 @@ from scenarios.errors import FarEndFault, InputError, PolicyRefused
 from tests.learnable_pages import pages
 from tests.odd_chat_page import odd_chat_page
 from tests.shopper import shopper
+from tests.test_web_chat_botframework import ERRAND
 from tests.torture_chat_page import torture_page
+from tests.webchat_server import WebChatServer
 
 CLOCK = Clock()
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -69,15 +69,15 @@ async def learn_and_prove(browser, url, folder, name, text):
 
 async def errand(browser, url, folder):
     """Holds a whole errand with Web Chat, from bot to human, with the learnt profile; returns all events."""
-    aim, lines, events = Chat(url=url, widget="webchat.yaml"), list(ERRANDS["zh"]["hand-off"]), []
+    aim, lines, events = Chat(url=url, widget="webchat.yaml"), list(ERRAND), []
     channel = ChatChannel(aim, folder=folder / "errand", browser=browser, clock=CLOCK, lang="zh", profiles=folder)
     try:
         await channel.open(CLOCK.anchor())
         async with asyncio.timeout(60):
             async for event in channel.events():
                 events.append(event)
-                if event.kind == "message" and lines and calls_for(event, lines[0][0]):
-                    await channel.say(lines.pop(0)[1].format(n=1), line="line")
+                if event.kind == "message" and lines and event.data["speaker"] == lines[0][0]:
+                    await channel.say(lines.pop(0)[1], line="line")
     finally:
         await channel.close()
     return events
@@ -97,7 +97,7 @@ def learnt(loop, browser, tmp_path_factory):
                 "torture": torture.page("plain"),
                 "nested": served.page("nested"),
                 "shadow": served.page("shadow"),
-                "webchat": await stack.enter_async_context(served_page("bot-framework", folder)),
+                "webchat": stack.enter_context(WebChatServer()).url,
             }
             few = asyncio.Semaphore(3)
 
@@ -174,7 +174,7 @@ def test_a_greeting_is_waited_for(learnt):
 def test_the_learnt_profile_of_web_chat_holds_a_whole_errand(learnt):
     events = learnt["webchat"].errand
     shown = sorted((event for event in events if event.kind == "message"), key=lambda event: event.t)
-    assert [event.data["speaker"] for event in shown] == ["bot"] * 3 + ["agent"] * 4
+    assert [event.data["speaker"] for event in shown] == ["bot", "bot", "bot", "agent", "agent", "agent"]
     notices = [(event.data["role"], event.data["position"]) for event in events if event.kind == "notice"]
     assert notices == [("queue", 2), ("queue", 1), ("joined", None), ("end", None)]
 

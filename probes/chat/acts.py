@@ -63,6 +63,8 @@ class Acts:
         """Types ``text`` and sends it."""
 
         async def write(page: Page) -> None:
+            if self._widget.free is not None:
+                await self.scope(page).locator(self._widget.free).first.wait_for(timeout=self._widget.ready_s * 1000)
             await self.scope(page).locator(self._widget.input).first.fill(text, timeout=self._echo_s * 1000)
             await self._press_send(page)
 
