@@ -406,7 +406,7 @@ def test_a_window_the_page_opens_is_closed_and_noted(loop, browser, tmp_path):
 
 
 def test_an_unknown_profile_names_those_there_are():
-    with pytest.raises(TargetError, match="bot-framework, sandbox"):
+    with pytest.raises(TargetError, match="bot-framework, chainlit, deep-chat, sandbox"):
         widget.load_widget("no-such-widget")
 
 

@@ -6,6 +6,7 @@ a ``timeOrigin`` of its own, so each frame is measured.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,6 +21,7 @@ ROUNDS = 7  # at least
 PATIENCE_S = 1.0  # for more of them, when a page that still loads answers late
 GOOD_U = 0.001  # a clock known as well as that is not measured again before the end, s
 AGAIN_S = 1.0  # and another no more often than that
+DETACH_S = 0.5  # a page that has crashed never answers again, and whoever reads its clock has been cut off already
 READ = "[performance.timeOrigin, performance.now()]"
 
 
@@ -87,8 +89,9 @@ async def _reader(frame: Frame) -> AsyncIterator[Callable[[], Awaitable[list[flo
     try:
         yield read
     finally:
-        with contextlib.suppress(PlaywrightError):
-            await session.detach()
+        with contextlib.suppress(PlaywrightError, TimeoutError):
+            async with asyncio.timeout(DETACH_S):
+                await session.detach()
 
 
 class PageClocks:
