@@ -29,8 +29,9 @@ def package():
     """The folder that holds the package; fetched once by npm, its scripts off."""
     if not (CACHE / "node_modules" / "offline-directline").exists():
         CACHE.mkdir(parents=True, exist_ok=True)
-        command = ["npm", "install", "--prefix", str(CACHE), "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
-        done = subprocess.run([*command, f"offline-directline@{VERSION}"], capture_output=True, text=True, timeout=180)
+        (CACHE / "package.json").write_text("{}")  # npm installs here; given --prefix, it would miss its settings
+        command = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", f"offline-directline@{VERSION}"]
+        done = subprocess.run(command, cwd=CACHE, capture_output=True, text=True, timeout=180)
         if done.returncode != 0:
             shutil.rmtree(CACHE)
             pytest.fail(f"npm could not fetch offline-directline {VERSION}: {done.stderr.strip()}", pytrace=False)

@@ -197,9 +197,11 @@ def find_botium() -> Path | None:
     program = CACHE / "node_modules" / ".bin" / BOTIUM
     if not program.exists() and shutil.which("npm"):
         CACHE.mkdir(parents=True, exist_ok=True)
-        options = ["--ignore-scripts", "--no-audit", "--no-fund", "--silent", "--prefix", str(CACHE)]
+        options = ["--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
         quiet = os.environ | {"BOTIUM_ANALYTICS": "false"}
-        subprocess.run(["npm", "install", *options, f"{BOTIUM}@{VERSION}"], env=quiet, check=False, timeout=600)
+        (CACHE / "package.json").write_text("{}", encoding="utf-8")  # so that npm installs there
+        command = ["npm", "install", *options, f"{BOTIUM}@{VERSION}"]
+        subprocess.run(command, cwd=CACHE, env=quiet, check=False, timeout=600)
     return program.resolve() if program.exists() else None
 
 
