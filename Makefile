@@ -24,9 +24,9 @@ sandbox: setup ## run the sandbox centre until Ctrl-C
 
 test: ## all tests
 	@sh harness/setup.sh test
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not soak and not chaos and not realtime and not alone'
+	@$(PY) -m pytest -n 2 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder -m 'not soak and not chaos and not realtime and not alone'
 	@$(PY) -m pytest -m alone
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'realtime and not soak and not chaos'
+	@$(PY) -m pytest -n 2 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder -m 'realtime and not soak and not chaos'
 
 soak: ## a year of 10,000 attempts under the test clock; machines that go away
 	@sh harness/setup.sh test
