@@ -14,7 +14,7 @@ from harness.sandbox.chat import ChatCentre
 from harness.sandbox.truth import Truth
 from probes.address import is_loopback
 from probes.chat import widget
-from probes.chat.browser import Browser, find_chromium
+from probes.chat.browser import find_chromium
 from probes.chat.channel import ChatChannel
 from probes.clock import Clock
 from probes.target import Chat
@@ -22,20 +22,6 @@ from scenarios.errors import FarEndFault, HarnessFault, TargetError, ToolMissing
 from tests.odd_chat_page import PROFILE, odd_chat_page
 
 CLOCK = Clock()
-
-
-@pytest.fixture(scope="module")
-def loop():
-    """One event loop for the module, so that its sessions can share one browser."""
-    with asyncio.Runner() as runner:
-        yield runner
-
-
-@pytest.fixture(scope="module")
-def browser(loop):
-    shared = Browser()
-    yield shared
-    loop.run(shared.close())
 
 
 def channel(url, folder, browser, **options):

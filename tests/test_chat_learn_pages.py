@@ -15,7 +15,6 @@ from harness.bench.chat import centre, visit
 from harness.commands import chat
 from harness.init import write_templates
 from harness.sandbox.truth import Truth
-from probes.chat.browser import Browser
 from probes.chat.channel import ChatChannel
 from probes.chat.learning import proposal
 from probes.chat.learning.learning import Wish, learn
@@ -33,19 +32,6 @@ from tests.webchat_server import WebChatServer
 
 CLOCK = Clock()
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def loop():
-    with asyncio.Runner() as runner:
-        yield runner
-
-
-@pytest.fixture(scope="module")
-def browser(loop):
-    shared = Browser()
-    yield shared
-    loop.run(shared.close())
 
 
 async def look(browser, url, folder, name, **wish):

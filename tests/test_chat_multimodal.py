@@ -14,7 +14,6 @@ from harness.sandbox import chat_room
 from harness.sandbox.chat import ChatCentre
 from harness.sandbox.knowledge import Knowledge
 from harness.sandbox.truth import Truth
-from probes.chat.browser import Browser
 from probes.chat.channel import ChatChannel
 from probes.choosing import press_offered
 from probes.clock import Clock
@@ -31,19 +30,6 @@ from tests.multimodal_page import PROFILE, UPLOADS, multimodal_page
 CLOCK = Clock()
 SCRIPT = load("S25")
 CARD = SCRIPT.attachments["S25-card.png"]
-
-
-@pytest.fixture(scope="module")
-def loop():
-    with asyncio.Runner() as runner:
-        yield runner
-
-
-@pytest.fixture(scope="module")
-def browser(loop):
-    shared = Browser()
-    yield shared
-    loop.run(shared.close())
 
 
 # --- the shipped script, on the sandbox ------------------------------------------------------------------------------

@@ -11,29 +11,21 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 import itertools
 import json
 import re
-import subprocess
-import tarfile
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import WSMsgType, web
 
+from harness.bench.widgets.bot_framework import API, SHA256, VERSION
+from harness.bench.widgets.npm import fetched
 from harness.sandbox.knowledge import Knowledge
-
-VERSION = "4.18.1"
-SHA256 = "0a68ad0a64fc04d621197da10c3eec0f843e16f7d03f6bcbed29b47517cf9bff"
-CACHE = Path(__file__).parents[1] / ".cache" / "npm"
-API = "/v3/directline"
 
 PAGE = """<!doctype html><html lang="zh-CN"><head><meta charset="utf-8"><title>Web Chat</title>
 <link rel="icon" href="data:,"><style>html,body{height:100%;margin:0}#webchat{height:100%;width:480px}</style></head>
@@ -48,27 +40,6 @@ PAGE = """<!doctype html><html lang="zh-CN"><head><meta charset="utf-8"><title>W
   }, document.getElementById("webchat"));
 })();
 </script></body></html>"""
-
-
-def webchat_bundle() -> Path:
-    """Returns the widget's script, fetched once by npm into the cache; fails loudly if it cannot be had."""
-    wanted = CACHE / f"webchat-{VERSION}.js"
-    if not wanted.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-            command = ["npm", "pack", f"botframework-webchat@{VERSION}", "--silent", "--pack-destination", folder]
-            got = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=180, check=False)
-            if got.returncode != 0:
-                pytest.fail(f"npm could not fetch botframework-webchat {VERSION}: {got.stderr.strip()}", pytrace=False)
-            with tarfile.open(next(Path(folder).glob("*.tgz"))) as archive:
-                script = archive.extractfile("package/dist/webchat.js")
-                assert script is not None
-                fresh = Path(folder) / "webchat.js"
-                fresh.write_bytes(script.read())
-            fresh.replace(wanted)
-    assert hashlib.sha256(wanted.read_bytes()).hexdigest() == SHA256, f"{wanted} is not what was pinned: delete it"
-    return wanted
-
 
 PICTURE = "data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs="
 CARD = {
@@ -192,7 +163,7 @@ class WebChatServer:
         self.log: list[dict[str, Any]] = []
         self.uploads: list[tuple[str, str, bytes]] = []  # name, media type, content
         self.knowledge = Knowledge.load()
-        self._bundle = webchat_bundle()
+        self._bundle = fetched("botframework-webchat", VERSION, "dist/webchat.js", SHA256)
         self._conversations: dict[str, Conversation] = {}
         self._loop = asyncio.new_event_loop()
         self._listening = threading.Event()
