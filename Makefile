@@ -3,7 +3,15 @@ TARGET ?=
 PLAN ?=
 LANG_ ?= zh
 PY := .venv/bin/python
+at_once = -n $(1) --max-worker-restart 0 --dist loadfile --no-loadscope-reorder
+passed = .pytest_cache/passed
 quoted = $(if $(1),$(2) '$(1)')
+
+# Tests that have to do with the clock: what has not passed is done once more, one by one.
+define timed
+@rm -f $(passed)
+@$(PY) -m pytest --passed $(passed) $(1) -m '$(2)' || { echo 'once more, one by one, what has not passed:'; $(PY) -m pytest --passed $(passed) -m '$(2)'; }
+endef
 
 .PHONY: help setup probe test soak chaos check bench strangers sandbox
 
@@ -24,9 +32,9 @@ sandbox: setup ## run the sandbox centre until Ctrl-C
 
 test: ## all tests
 	@sh harness/setup.sh test
-	@$(PY) -m pytest -n 2 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder -m 'not soak and not chaos and not realtime and not alone'
-	@$(PY) -m pytest -m alone
-	@$(PY) -m pytest -n 2 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder -m 'realtime and not soak and not chaos'
+	@$(PY) -m pytest $(call at_once,2) -m 'not soak and not chaos and not realtime and not alone'
+	$(call timed,,alone)
+	$(call timed,$(call at_once,3),realtime and not soak and not chaos)
 
 soak: ## a year of 10,000 attempts under the test clock; machines that go away
 	@sh harness/setup.sh test

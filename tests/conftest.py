@@ -15,12 +15,23 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.again import Passed
+
 if TYPE_CHECKING:
     from probes.chat.browser import Browser
 
 # How long an example takes says more of the machine's neighbours than of us.
 settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared machine")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--passed", type=Path, help="leave out the tests listed in this file, and add those that pass")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if path := config.getoption("--passed"):
+        config.pluginmanager.register(Passed(path, reports=not hasattr(config, "workerinput")), "passed")
 
 
 @pytest.hookimpl(wrapper=True)

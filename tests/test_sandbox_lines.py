@@ -87,6 +87,20 @@ def likeness(one: Pcm, other: Pcm) -> float:
     return float(product.max() / np.sqrt(np.sum(a**2) * np.sum(b**2)))
 
 
+def likeness_of_parts(one: Pcm, other: Pcm, seconds: float = 0.7) -> float:
+    """The same of most parts: a machine that stood still for a moment moves what comes after it, no more."""
+    size = int(seconds * RATE)
+    return float(np.median([likeness_of_part(one[at : at + size], other) for at in range(0, len(one) - size, size)]))
+
+
+def likeness_of_part(part: Pcm, whole: Pcm) -> float:
+    """How like a part is to the stretch of the whole that is most like it."""
+    a, b = part.astype(np.float64), whole.astype(np.float64)
+    product = np.correlate(b, a, "valid")
+    energy = np.convolve(b**2, np.ones(len(a)), "valid")
+    return float((product / np.sqrt(np.maximum(energy, 1.0) * np.sum(a**2))).max())
+
+
 async def place(endpoint: Endpoint, trunk: Trunk, uri: str, call: Call) -> None:
     """Calls, presses 0 a second after the answer, talks without listening, and waits until the centre hangs up."""
     leg: Leg = endpoint.leg(uri)
@@ -205,8 +219,8 @@ def test_the_song_has_words_and_is_the_same_in_every_call(audit: Audit) -> None:
         assert call.in_order("queue", "music", "prompt", "music", "ringback", "agent", "first_word")
         begun = call.at("music")
         stretches.append(call.heard(begun + LATE_S, begun + 4.5))
-        assert likeness(stretches[-1], whole[: 5 * RATE]) > 0.8
-    assert likeness(*stretches) > 0.9
+        assert likeness_of_parts(stretches[-1], whole[: 5 * RATE]) > 0.8
+    assert likeness_of_parts(*stretches) > 0.9
     assert "song" not in {prompt.id for prompt in audit.target.prompts}
 
 
