@@ -60,7 +60,7 @@ class Port(pj.AudioMediaPort):  # type: ignore[misc]
 
 
 class Bridge:
-    """All ports of the process. Owner thread only; ports live until :meth:`clear`."""
+    """All ports of the process. Owner thread only; ports are used again, and never freed from here."""
 
     def __init__(self) -> None:
         self._media: dict[int, tuple[Any, Port]] = {}
@@ -92,15 +92,15 @@ class Bridge:
         self._free.append((time.monotonic() + SETTLE_S, port))
 
     def disconnect_all(self) -> None:
-        """Parts every stream; the bridge needs ``SETTLE_S`` more before :meth:`clear`."""
+        """Parts every stream."""
         for leg_id in list(self._media):
             self.disconnect(leg_id)
 
     def clear(self) -> None:
         """Leaves the ports to the library, which ends its clock before it frees what the clock calls.
 
-        Never freed from here: when the machine stands still, the clock may come back to a port long after
-        ``SETTLE_S``, and what it then calls is memory of somebody else.
+        A port that we free while the clock still has a tick to make (it may come seconds late on a busy machine) is
+        memory of somebody else by then: a segmentation fault, now or in whatever is allocated next.
         """
         for port in self._ports:
             port.this.disown()

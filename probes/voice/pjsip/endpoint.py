@@ -18,7 +18,7 @@ import pjsua2 as pj
 from probes.voice.layout import hurry
 from probes.voice.leg import CALLS_PER_PROCESS, Leg
 from probes.voice.pjsip.account import TRANSPORTS, Account, account_config, transport_config
-from probes.voice.pjsip.bridge import SETTLE_S, Bridge
+from probes.voice.pjsip.bridge import Bridge
 from probes.voice.pjsip.call import Call, param
 from probes.voice.pjsip.callback import describe
 from probes.voice.pjsip.library import Library
@@ -312,7 +312,6 @@ class Endpoint:
         self._library.hangupAllCalls()
         self._linger(0.3)  # BYEs go out and are confirmed
         self.bridge.disconnect_all()
-        self._linger(SETTLE_S)  # the bridge finishes its last ticks before a port goes
         self._calls.clear()
         self.bridge.clear()
         self._deregister()
