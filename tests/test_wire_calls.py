@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import dedent
 from typing import Any, Literal
 
 import numpy as np
@@ -29,6 +33,7 @@ from probes.voice.wire.rtp_media import media_of
 from probes.voice.wire.rtp_packets import packets
 from probes.voice.wire.sip import Messages
 from probes.voice.wire.tap import Tap
+from tests.conventions import ROOT
 from tests.stamping_far_end import GAP, stamping_far_end
 
 pytestmark = pytest.mark.realtime
@@ -174,6 +179,21 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Set:
 def busy(tmp_path_factory: pytest.TempPathFactory) -> Set:
     with spinning():
         return hold(tmp_path_factory.mktemp("busy"), calls=4, rounds=3)
+
+
+def test_an_endpoint_ends_without_a_crash_on_a_busy_machine(tmp_path: Path) -> None:
+    """The clock's last ticks come late then. Memory that is used after it was freed must show: hence the allocator."""
+    program = f"""
+        from pathlib import Path
+        from tests.test_wire_calls import hold, spinning
+        with spinning(), spinning(), spinning():
+            for turn in range(3):
+                folder = Path({str(tmp_path)!r}) / str(turn)
+                folder.mkdir()
+                hold(folder, calls=4)
+    """
+    variables = os.environ | {"PYTHONMALLOC": "debug"}
+    subprocess.run([sys.executable, "-c", dedent(program)], cwd=ROOT, env=variables, check=True, timeout=120)
 
 
 @pytest.mark.parametrize("load", ["quiet", "busy"])
