@@ -34,7 +34,7 @@ test: ## all tests
 	@sh harness/setup.sh test
 	@$(PY) -m pytest $(call at_once,2) -m 'not soak and not chaos and not realtime and not alone'
 	$(call timed,,alone)
-	$(call timed,$(call at_once,3),realtime and not soak and not chaos)
+	$(call timed,$(call at_once,2),realtime and not soak and not chaos)
 
 soak: ## a year of 10,000 attempts under the test clock; machines that go away
 	@sh harness/setup.sh test
