@@ -162,9 +162,11 @@ def _doubts(session: Session, told: Told) -> list[str]:
         doubts.append("the resolution is unknown")
     stalls = [event.data["seconds"] for event in session.timeline if event.kind == "stall"]
     if stalls:
-        doubts.append(
-            f"this machine was too busy: the audio clock stood still {len(stalls)} times, up to {max(stalls):.2f} s"
-        )
+        how = f"stood still {len(stalls)} times, up to {max(stalls):.2f} s"
+        if session.attempt.channel == "voice":
+            doubts.append(f"this machine was too busy: the audio clock {how}")
+        else:
+            doubts.append(f"the page {how}: it or this machine was too busy")
     answer = session.instants.answer
     if answer is not None and answer.confidence < 0.7:
         doubts.append("it is not certain that a human answered")

@@ -51,8 +51,9 @@ class Event(Record):
     Kinds from voice: ``dialled``, ``ringing``, ``early_media``, ``connected``, ``prompt``/``prompt_end`` (a known
     recording: data ``id``, ``role``, ``text``), ``tone``/``tone_end`` (data ``name``), ``music``/``music_end``,
     ``line_open`` (noise after digital silence), ``speech`` (live speech that is no known recording: ``t`` is its
-    onset), ``stall`` (this machine's audio clock stood still for data ``seconds``), ``no_audio`` (not one packet of
-    audio came), ``redirect`` and ``refer`` (the far end wanted us to call data ``to`` instead: never done).
+    onset), ``stall`` (this machine's audio clock stood still for data ``seconds``; in a chat, the page's thread),
+    ``no_audio`` (not one packet of audio came), ``redirect`` and ``refer`` (the far end wanted us to call data ``to``
+    instead: never done).
     Kinds from the measuring pass, estimates all: ``quality``, ``level``, ``clipping``, ``dead_air``, ``one_way``,
     ``talk_over``.
     Kinds that only the packets tell: ``first_audio`` (the far end's first packet of sound), ``stream_change`` (another

@@ -53,6 +53,10 @@ _CHINESE: tuple[tuple[str, str], ...] = (
         r"this machine was too busy: the audio clock stood still (\d+) times, up to (\S+) s",
         r"本机过忙：音频时钟停顿\1次，最长\2秒，时间可能偏晚",
     ),
+    (
+        r"the page stood still (\d+) times, up to (\S+) s: it or this machine was too busy",
+        r"网页停顿\1次，最长\2秒：网页自身或本机过忙，时间可能偏晚",
+    ),
     (r"SAFETY: the far end said “(.*)”", r"安全终止：对方说到“\1”"),
     (r"not a sound reached us: (.*)", "我方未收到任何音频：请检查本方网络、防火墙和编解码"),
     (r"speech began just before the end: a human may have answered", "结束前刚出现人声：可能已有人工接听，需复核"),

@@ -78,7 +78,7 @@ EVENTS = {
     "prompt_end": _t("提示音止", "prompt ends"),
     "tone": _t("信号音", "tone"),
     "line_open": _t("线路接通", "line opens"),
-    "stall": _t("本机停顿", "this machine stalls"),
+    "stall": _t("停顿", "standstill"),
     "no_audio": _t("未收到音频", "no audio came"),
     "tone_end": _t("信号音止", "tone ends"),
     "music": _t("等待音乐", "music"),

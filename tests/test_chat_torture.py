@@ -98,6 +98,18 @@ def answers(*texts, quiet=1.2):
     return script
 
 
+def test_a_page_that_stands_still_is_told_for_its_stamps_come_late(visit):
+    async def script(talk):
+        said, _ = await talk.ask()
+        await talk.chat.close()
+        return said, await talk.rest()
+
+    said, events = visit("stands", script)
+    [stall] = [event for event in events if event.kind == "stall"]
+    assert 0.9 < stall.data["seconds"] < 1.6
+    assert said.start < stall.t < said.start + 0.4
+
+
 def test_a_message_that_is_in_the_page_four_times_is_one_message(visit, transcript):
     talk = visit("copies", answers("hello"))
     assert shown(talk) == [("bot", "answer to hello")]

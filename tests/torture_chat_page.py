@@ -41,6 +41,10 @@ const json = (url, body) => fetch(url, { method: "POST", body: JSON.stringify(bo
 
 CASES = {
     "plain": "",
+    "stands": """onSend = (text) => {
+      add("me", text);
+      setTimeout(() => { for (const end = Date.now() + 1200; Date.now() < end;); add("bot", "late"); }, 200);
+    };""",
     # --- the wire -----------------------------------------------------------------------------------------------------
     "fetch": """onSend = async (text) => {
       add("me", text);

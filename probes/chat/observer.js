@@ -8,11 +8,13 @@
  * Records: {k: "document", t, web}, {k: "load", t, response, dom}, {k: "paint", t, size}, {k: "click"|"ready", t},
  *          {k: "item", t, id, author, text, parts, wire?, wireEnd?, old?}, {k: "typing", t, on},
  *          {k: "seen", t, what: "end"|"survey"|"choices", texts}, {k: "socket", t, open, clean?, code?},
- *          {k: "frame", t, out, size, via}
+ *          {k: "frame", t, out, size, via}, {k: "stall", t, ms}
  */
 (config, watchWire) => {
   "use strict";
   const MIN_GAP_MS = 100;
+  const BEAT_MS = 100;
+  const STALL_MS = 300;
   const MAX_TEXT = 8000;
   const SKIP = /^(SCRIPT|STYLE|LINK|META|NOSCRIPT|TEMPLATE)$/;
   const BLOCK = /^(P|DIV|LI|BR|TR|UL|OL|SECTION|ARTICLE|H[1-6]|BLOCKQUOTE|PRE)$/;
@@ -211,6 +213,12 @@
     const box = element.getBoundingClientRect();
     return box.width > 0 && box.height > 0 && getComputedStyle(element).visibility !== "hidden";
   };
+  // While the page's thread stands still, nothing is shown and nothing is stamped: a reply of then comes late.
+  const beat = (since) => {
+    const t = now();
+    if (t - since > BEAT_MS + STALL_MS) record({ k: "stall", t: since, ms: t - since });
+    setTimer(beat, BEAT_MS, t);
+  };
   let ready = false;
   let sockets = 0; // open ones
   let dialling = 0; // begun and not open yet
@@ -227,6 +235,7 @@
       if (ready) {
         record({ k: "ready", t });
         unseen.disconnect();
+        setTimer(beat, BEAT_MS, now());
       } else for (const candidate of candidates) unseen.observe(candidate);
     }
   };

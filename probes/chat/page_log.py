@@ -76,6 +76,8 @@ class PageLog(ChatLog):
                 self.emit("opened", t, "dom", u)
             case {"k": "typing", "on": bool(on)}:
                 self.emit("typing", t, "dom", u, on=on)
+            case {"k": "stall", "ms": int(ms) | float(ms)}:
+                self.emit("stall", t, "dom", u, seconds=round(ms / 1000, 3))
             case {"k": "socket", "open": bool(is_open)}:
                 self._sockets[document] = max(0, self._sockets.get(document, 0) + (1 if is_open else -1))
                 self._socket(record, t, u, is_open)
