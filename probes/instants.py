@@ -146,10 +146,27 @@ def _silent_agent(timeline: Sequence[Event], word: Instant, request: float) -> I
         key=lambda event: event.t,
         default=None,
     )
+    opened = opened or _rung_off(timeline, marks, word)
     if opened is None:
         return None
     confidence = 0.95 if word.t - opened.t < MARK_TO_WORD_S else 0.8
     return Instant(t=opened.t, method=opened.method, u=max(opened.u, 0.05), confidence=confidence)
+
+
+def _rung_off(timeline: Sequence[Event], marks: Sequence[Event], word: Instant) -> Event | None:
+    """Returns the end of a ringing that broke off in mid-tone, where an open line followed at once.
+
+    Then no silence lies between, and the line's noise has no step of its own. It was there, though, on a line whose
+    silences are digital ones: after such a silence the word itself would have been a step.
+    """
+    last = max((e for e in marks if e.kind != "line_open"), key=lambda event: event.t, default=None)
+    if last is None or last.kind != "tone_end" or word.t - last.t >= SILENT_AGENT_S:
+        return None
+    steps = [e.t for e in timeline if e.kind == "line_open"]
+    digital = any(t <= last.t for t in steps)
+    silent = any(last.t < t <= word.t + MARK_TO_WORD_S for t in steps)
+    broke_off = float(last.data.get("latest", word.t)) - last.t < EARLY
+    return last if digital and broke_off and not silent else None
 
 
 def _connection(timeline: Sequence[Event], word: Instant, request: float) -> Instant:

@@ -114,3 +114,37 @@ def test_who_spoke_is_as_sure_as_the_page_makes_it_also_without_a_queue() -> Non
     found = find([e("request", 5, "dom"), e("message", 9, "dom", speaker="agent", text="您好", confidence=0.85)])
     assert found.answer is not None
     assert found.answer.confidence == 0.85
+
+
+RUNG = [e("line_open", 8.9), e("music", 11.7), e("tone", 16.4, "tone", name="ringback"), e("music_end", 16.5)]
+
+
+def broke_off(latest: float = 21.67) -> Event:
+    return e("tone_end", 21.67, "tone", name="ringback", latest=latest)
+
+
+def test_an_agent_who_is_silent_after_a_ringing_that_broke_off_was_connected_then() -> None:
+    """Measured: the next tone began (its edge is a step, too), the line cut it off, 6 s later the agent spoke."""
+    found = find([*CALL, *RUNG, e("line_open", 21.42), broke_off(), e("speech", 28.25)])
+    assert found.answer is not None
+    assert (found.answer.t, found.answer.confidence) == (21.67, 0.8)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        pytest.param([broke_off(), e("speech", 28.25), e("line_open", 28.24)], id="digital silence in between"),
+        pytest.param([broke_off(latest=25.4), e("speech", 28.25)], id="the ringing may have gone on"),
+        pytest.param([broke_off(), e("speech", 40.0)], id="too long ago"),
+    ],
+)
+def test_else_nobody_knows_when_a_silent_agent_was_connected(rest: list[Event]) -> None:
+    found = find([*CALL, *RUNG, *rest])
+    assert found.answer is not None
+    assert found.answer.t > 25
+
+
+def test_on_a_line_that_is_never_silent_a_broken_off_ringing_says_nothing() -> None:
+    found = find([*CALL, *RUNG[1:], broke_off(), e("speech", 28.25)])
+    assert found.answer is not None
+    assert found.answer.t == 28.25 - GREETING_DELAY_S
