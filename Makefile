@@ -13,7 +13,7 @@ define timed
 @$(PY) -m pytest --passed $(passed) $(1) -m '$(2)' || { echo 'once more, one by one, what has not passed:'; $(PY) -m pytest --passed $(passed) -m '$(2)'; }
 endef
 
-.PHONY: help setup probe test soak chaos check bench strangers sandbox
+.PHONY: help setup probe test long soak chaos check bench strangers sandbox
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -30,11 +30,15 @@ strangers: setup ## 60 real calls to a centre whose recordings nobody listed, on
 sandbox: setup ## run the sandbox centre until Ctrl-C
 	@$(PY) -m harness sandbox --lang $(LANG_)
 
-test: ## all tests
+test: ## all tests but the long ones
 	@sh harness/setup.sh test
-	@$(PY) -m pytest $(call at_once,2) -m 'not soak and not chaos and not realtime and not alone'
+	@$(PY) -m pytest $(call at_once,2) -m 'not soak and not chaos and not long and not realtime and not alone'
 	$(call timed,,alone)
-	$(call timed,$(call at_once,2),realtime and not soak and not chaos)
+	$(call timed,$(call at_once,2),realtime and not long and not soak and not chaos)
+
+long: ## minutes of real calls: hostile lines, SIPp, many machines, calibration, a short chaos
+	@sh harness/setup.sh test
+	$(call timed,$(call at_once,2),long)
 
 soak: ## a year of 10,000 attempts under the test clock; machines that go away
 	@sh harness/setup.sh test

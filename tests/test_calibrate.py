@@ -349,6 +349,7 @@ def test_the_load_ends_by_itself():
 
 
 @pytest.mark.realtime
+@pytest.mark.long
 def test_calibrate_and_quote(tmp_path, data_home):
     old = certificate(hearing=1)
     certificates.save(old, data_home)

@@ -79,6 +79,7 @@ def attack(tmp_path: Path, database: Postgres, **size: float) -> None:
 
 
 @pytest.mark.realtime
+@pytest.mark.long
 def test_a_small_campaign_survives_six_kills_and_the_switch(tmp_path: Path, database: Postgres) -> None:
     attack(tmp_path, database, **SHORT)
 

@@ -155,6 +155,7 @@ def test_a_runner_that_is_killed_leaves_lost_attempts_that_are_never_dialled_aga
     go(tmp_path, story)
 
 
+@pytest.mark.long
 def test_a_changed_plan_is_refused_until_somebody_signs(tmp_path: Path) -> None:
     async def story(place: Audit) -> None:
         write_plan(place.folder, chats(1))
@@ -176,6 +177,7 @@ def test_a_changed_plan_is_refused_until_somebody_signs(tmp_path: Path) -> None:
     go(tmp_path, story)
 
 
+@pytest.mark.long
 def test_pausing_resuming_and_stopping_for_good(tmp_path: Path) -> None:
     async def story(place: Audit) -> None:
         write_plan(place.folder, chats(8), at_once={"voice": 1, "chat": 1})

@@ -10,7 +10,7 @@ import pytest
 from harness.bench.strangers import Dialled, dial
 from harness.sandbox.centre import HOSTILE_LINES
 
-pytestmark = [pytest.mark.realtime, pytest.mark.timeout(540)]
+pytestmark = [pytest.mark.realtime, pytest.mark.long, pytest.mark.timeout(540)]
 
 NAMES = [name for lines in HOSTILE_LINES.values() for name in lines]
 INSTANTS = {"queue": "queue", "agent": "answer", "first_word": "first_word"}  # truth -> instant

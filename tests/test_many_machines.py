@@ -38,7 +38,7 @@ from tests.shopper import ROOT, Ran, command, write_yaml
 from tests.test_campaign_run import calls, chats, write_plan
 from tests.tls_material import Authority
 
-pytestmark = pytest.mark.realtime
+pytestmark = [pytest.mark.realtime, pytest.mark.long]
 NO_PAGE = ("--no-dashboard", "--dashboard-address", "127.0.0.1:0")  # else it listens on every address
 TRUSTED = Path("the runner's own")
 OWN_DISK = 'mount -t tmpfs tmpfs "$1" && shift && exec "$@"'

@@ -17,7 +17,7 @@ from probes.session import Session
 from scenarios.catalogue import lint, load
 from tests.shopper import Ran, plan, shopper, write_yaml
 
-pytestmark = pytest.mark.realtime
+pytestmark = [pytest.mark.realtime, pytest.mark.long]
 
 SEED = 113  # the hotline puts its first caller through at once
 

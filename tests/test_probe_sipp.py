@@ -21,7 +21,7 @@ from probes.speaking import espeak
 from tests.shopper import Ran, plan, shopper
 from tests.sipp_line import Line, target
 
-pytestmark = pytest.mark.realtime
+pytestmark = [pytest.mark.realtime, pytest.mark.long]
 
 LEAD_S = 0.6  # from the connection to the first word
 PERIOD_S = 8.0  # the line speaks anew so often: each question of the shopper's is followed by an answer

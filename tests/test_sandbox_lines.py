@@ -24,7 +24,7 @@ from probes.voice.pjsip.endpoint import Endpoint
 from probes.voice.trunk import Trunk
 from tests.conventions import ROOT
 
-pytestmark = [pytest.mark.realtime, pytest.mark.timeout(540)]
+pytestmark = [pytest.mark.realtime, pytest.mark.long, pytest.mark.timeout(540)]
 
 SEED = 11
 SILENCE = 9.0  # the codec's least amplitude is 8
