@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from probes.instants import GREETING_DELAY_S, find
+from probes.rehearing.outcomes import measured_instants
 from probes.session import Event
 
 
@@ -148,3 +149,14 @@ def test_on_a_line_that_is_never_silent_a_broken_off_ringing_says_nothing() -> N
     found = find([*CALL, *RUNG[1:], broke_off(), e("speech", 28.25)])
     assert found.answer is not None
     assert found.answer.t == 28.25 - GREETING_DELAY_S
+
+
+@pytest.mark.parametrize(
+    ("step", "low"),
+    [pytest.param([], 12.0, id="the line was open"), pytest.param([e("line_open", 18.02)], 16.9, id="it was silent")],
+)
+def test_an_answer_that_nothing_marks_may_have_been_at_the_end_of_the_music(step: list[Event], low: float) -> None:
+    found = measured_instants([*CALL, e("music", 9.5), e("music_end", 12.0), e("speech", 18.0), *step], [])
+    assert found.answer is not None
+    assert found.answer.t == 18.0 - GREETING_DELAY_S
+    assert (found.answer.low, found.answer.high) == (pytest.approx(low), 18.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from probes.instants import find
+from probes.instants import GREETING_DELAY_U, OPEN_BEFORE_WORD_S, SILENT_AGENT_S, find
 from probes.rehearing.persons import Weighed
 from probes.rehearing.record import NO_QUEUE_SIGN, UNCERTAIN_HUMAN
 from probes.session import CERTAIN, Event, Instant, Instants, Outcome, Session
@@ -33,8 +33,16 @@ def measured_instants(timeline: Sequence[Event], weighed: Sequence[Weighed]) -> 
 
 
 def _interval(answer: Instant, word: Instant, timeline: Sequence[Event]) -> tuple[float, float]:
-    """Returns where the agent may have been connected: not before the last sound of the queue, not after the word."""
+    """Returns where the agent may have been connected: not before the last sound of the queue, not after the word.
+
+    Where nothing marks the moment, an agent may have been silent all the time since that sound, unless the line was.
+    """
     before = [event.t for event in timeline if event.kind in _MARKS and event.t <= answer.t]
+    if answer.u >= GREETING_DELAY_U and answer.method == word.method:
+        last = max((t for t in before if t > word.t - SILENT_AGENT_S), default=None)
+        steps = (event.t for event in timeline if event.kind == "line_open")
+        if last is not None and not any(last < t <= word.t + OPEN_BEFORE_WORD_S for t in steps):
+            return last, max(answer.t, word.t)
     low = max([answer.t - 2 * answer.u, *(t for t in before if t > answer.t - 2 * answer.u)])
     return min(low, answer.t), max(answer.t, min(word.t, answer.t + 2 * answer.u))
 
