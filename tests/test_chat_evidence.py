@@ -56,7 +56,10 @@ def test_evidence_that_takes_long_to_clean_is_whole_and_nothing_raw_stays(visit,
         await talk.ask()
         return talk
 
+    raw = []
+
     def slowly(source, path, limit):
+        raw.append(source)
         path.write_bytes(b"half of it")
         time.sleep(6)
         return evidence._clean_trace(source, path, limit)
@@ -66,6 +69,8 @@ def test_evidence_that_takes_long_to_clean_is_whole_and_nothing_raw_stays(visit,
     files = {kind: path for path, kind in talk.chat.files()}
     assert zipfile.is_zipfile(files["trace"])
     assert not [path for path in files["trace"].parent.iterdir() if path.name.startswith(".")]
+    assert [source.parent == files["trace"].parent for source in raw] == [False]  # a kill would have left it there
+    assert not raw[0].parent.exists()
 
 
 def test_a_trace_that_is_too_large_to_clean_is_not_kept(visit, transcript, monkeypatch):

@@ -409,7 +409,7 @@ class ChatChannel:
             await self._quietly(self._recording.stop(self._context), SAVE_S)
             await self._quietly(self._context.close(), SAVE_S)
             await self._quietly(self._recording.tidy(), SAVE_S)
-            self._recording.discard()
+        self._recording.discard()
         for task in [self._pump, self._again, *self._chores]:
             if task is not None:
                 task.cancel()

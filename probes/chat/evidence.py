@@ -9,6 +9,7 @@ import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from playwright.async_api import BrowserContext, Page
@@ -24,7 +25,6 @@ KINDS = {
     "network.har": "har",
     "video.webm": "video",
 }
-RAW_TRACE, RAW_HAR = ".trace.zip", ".network.har"  # with all their secrets: never kept
 MAX_RAW = 200_000_000  # of one of these, unpacked: what is larger is not cleaned, so not kept
 MAX_BYTES = {"trace": 20_000_000, "har": 20_000_000, "video": 50_000_000}
 MAX_BODY = 200_000  # of one response in a HAR
@@ -42,13 +42,16 @@ class Recording:
     def __init__(self, wanted: tuple[str, ...], folder: Path, note: Callable[..., None]) -> None:
         """``wanted``: of ``trace``, ``har``, ``video``; ``note`` writes a line into the transcript."""
         self._wanted, self._folder, self._note = set(wanted), folder, note
+        # With all their secrets, so never where evidence is copied from, not even by somebody who is killed.
+        self._raw = TemporaryDirectory(prefix="shopper-raw-", ignore_cleanup_errors=True)
+        self._raw_trace, self._raw_har = Path(self._raw.name) / "trace.zip", Path(self._raw.name) / "network.har"
         self._page: Page | None = None
 
     def options(self) -> dict[str, Any]:
         """Returns what the browser's context must be told when it is made."""
         options: dict[str, Any] = {}
         if "har" in self._wanted:
-            options |= {"record_har_path": self._folder / RAW_HAR, "record_har_content": "embed"}
+            options |= {"record_har_path": self._raw_har, "record_har_content": "embed"}
         if "video" in self._wanted:
             options |= {"record_video_dir": self._folder, "record_video_size": VIDEO_SIZE}
         return options
@@ -80,7 +83,7 @@ class Recording:
     async def stop(self, context: BrowserContext) -> None:
         """Writes the trace; the context is still open."""
         if "trace" in self._wanted:
-            await context.tracing.stop(path=self._folder / RAW_TRACE)
+            await context.tracing.stop(path=self._raw_trace)
 
     async def tidy(self) -> None:
         """Takes secrets out and keeps within bounds, once the context is closed; what cannot be cleaned is not kept."""
@@ -97,7 +100,7 @@ class Recording:
     def _clean_all(self, video: Path | None) -> list[dict[str, Any]]:
         """Makes the files that are kept of those that were recorded; returns what there is to say about them."""
         told: list[dict[str, Any]] = []
-        sources = {"trace.zip": self._folder / RAW_TRACE, "network.har": self._folder / RAW_HAR}
+        sources = {"trace.zip": self._raw_trace, "network.har": self._raw_har}
         for name, source in (sources | ({"video.webm": video} if video is not None else {})).items():
             if not source.exists():
                 continue
@@ -119,8 +122,7 @@ class Recording:
 
     def discard(self) -> None:
         """Removes whatever has not been cleaned."""
-        for name in (RAW_TRACE, RAW_HAR):
-            (self._folder / name).unlink(missing_ok=True)
+        self._raw.cleanup()
 
     def files(self) -> list[tuple[Path, str]]:
         """Returns the files that are there, each with its kind."""
