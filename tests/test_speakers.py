@@ -185,3 +185,22 @@ def test_an_interface_uses_the_same_rules(tmp_path: Path) -> None:
         return told(found)
 
     assert asyncio.run(go()) == ["bot", "joined", "handoff", "agent"]
+
+
+@pytest.mark.parametrize("profile", ["bot-framework", "chainlit", "deep-chat", "sandbox"])
+@pytest.mark.parametrize(
+    ("text", "human"),
+    [
+        ("客服代表1001号已为您接入。", True),
+        ("智能客服已退出，人工客服已为您接入。", True),
+        ("Agent 7 has joined the chat", True),
+        ("智能客服小优已为您接入，请问有什么可以帮您？", False),
+        ("AI助手已为您接入", False),
+        ("Virtual assistant has joined the chat", False),
+        ("ChatBot has joined the chat", False),
+    ],
+)
+def test_a_machine_that_joins_is_no_human(profile: str, text: str, human: bool) -> None:
+    widget = load_widget(profile)
+    author = "bot" if profile == "bot-framework" else "system"
+    assert (widget.notice(author, text) is not None) == human

@@ -33,6 +33,14 @@ PROGRESS = (
     r"[.…·•●\s]+",
 )
 
+# Who came is a machine: no hand-off, whatever the pattern of ``joined`` says, unless a human is named beside it.
+_MACHINE = re.compile(
+    r"智能|机器人|虚拟|小助手|AI ?(客服|助手|助理)|chat ?bot|\b(ro)?bots?\b|virtual|\bAI\b", re.IGNORECASE
+)
+_HUMAN = re.compile(
+    r"人工|真人|坐席|座席|专员|代表|工号|\d+ ?号|\bhuman|live agent|representative|advis[eo]r|colleague", re.IGNORECASE
+)
+
 
 class NoticeRule(Strict):
     """A wording by which the centre says where we are. A group named ``position`` is our place in the queue."""
@@ -58,10 +66,11 @@ class Notice(Strict):
 
 def recognise(rules: Iterable[NoticeRule], author: str, text: str) -> Notice | None:
     """Returns the notice that ``text`` is, if any; rules are tried in order."""
+    text = text[:LONGEST]
     for rule in rules:
-        if author not in rule.by:
+        if author not in rule.by or (rule.role == "joined" and _MACHINE.search(text) and not _HUMAN.search(text)):
             continue
-        found = re.search(rule.pattern, text[:LONGEST], re.IGNORECASE)
+        found = re.search(rule.pattern, text, re.IGNORECASE)
         if found:
             position = found.groupdict().get("position") or ""
             return Notice(role=rule.role, position=int(position) if re.fullmatch(r"\d{1,9}", position) else None)
