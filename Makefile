@@ -10,7 +10,7 @@ quoted = $(if $(1),$(2) '$(1)')
 # Tests that have to do with the clock: what has not passed is done once more, one by one.
 define timed
 @rm -f $(passed)
-@$(PY) -m pytest --passed $(passed) $(1) -m '$(2)' || { echo 'once more, one by one, what has not passed:'; $(PY) -m pytest --passed $(passed) -m '$(2)'; }
+@$(PY) -m pytest --passed=$(passed) $(1) -m '$(2)' || { echo 'once more, one by one, what has not passed:'; $(PY) -m pytest --passed=$(passed) -m '$(2)'; }
 endef
 
 .PHONY: help setup probe test long soak chaos check bench strangers sandbox

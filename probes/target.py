@@ -112,7 +112,7 @@ class Line(Strict):
     OWN_WAY: ClassVar[tuple[str, ...]] = ("transport", "srtp", "dtmf", "codecs", "account")  # what a trunk says instead
 
 
-ChatRecord = Literal["trace", "har", "video"]
+ChatRecord = Literal["trace", "dom", "har", "video"]
 
 
 class Chat(Strict):

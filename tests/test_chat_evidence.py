@@ -27,7 +27,7 @@ def test_no_secret_of_the_page_is_kept(visit):
         _, message = await talk.ask()
         return talk, message
 
-    talk, message = visit("secrets", script, chat={"record": ["trace", "har"]})
+    talk, message = visit("secrets", script, chat={"record": ["dom", "har"]})
     files = {kind: path for path, kind in talk.chat.files()}
     assert set(files) == {"transcript", "screenshot", "trace", "har"}
     assert message.data["parts"][0]["url"].endswith("/file?sig=[redacted]")

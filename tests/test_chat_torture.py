@@ -1,6 +1,7 @@
 """The chat channel on a page that does what pages in the field do, one test a case."""
 
 import asyncio
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -108,6 +109,13 @@ def test_a_page_that_stands_still_is_told_for_its_stamps_come_late(visit):
     [stall] = [event for event in events if event.kind == "stall"]
     assert 0.9 < stall.data["seconds"] < 1.6
     assert said.start < stall.t < said.start + 0.4
+
+
+def test_somebody_elses_iframe_that_hangs_holds_nothing_up(visit):
+    begun = time.monotonic()
+    talk = visit("hung_iframe", answers("first", "second"))
+    assert shown(talk) == [("bot", "answer to first"), ("bot", "answer to second")]
+    assert time.monotonic() - begun < 30
 
 
 def test_a_message_that_is_in_the_page_four_times_is_one_message(visit, transcript):

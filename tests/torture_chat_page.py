@@ -336,6 +336,8 @@ CASES = {
         await sleep(200);
         add("bot", `answer to ${text}`);
       };""",
+    "hung_iframe": """const other = location.origin.replace("127.0.0.1", "localhost");
+      document.body.insertAdjacentHTML("beforeend", `<iframe src="${other}/spin" width=99 height=99></iframe>`);""",
     "third": """const other = location.origin.replace("127.0.0.1", "localhost");
       for (const what of ["image", "fetch", "socket"]) {
         try {
@@ -404,6 +406,9 @@ class Torture:
     async def _away(self, request: web.Request) -> web.Response:
         raise web.HTTPFound(f"{self.url}/page?case=plain&stolen".replace("127.0.0.1", "localhost"))
 
+    async def _spin(self, request: web.Request) -> web.Response:
+        return web.Response(text="<script>for (;;);</script>", content_type="text/html")
+
     async def _pixel(self, request: web.Request) -> web.Response:
         return web.Response(body=b"GIF89a")
 
@@ -457,6 +462,7 @@ async def torture_page() -> AsyncIterator[Torture]:
     app.router.add_get("/page", torture._page)
     app.router.add_get("/away", torture._away)
     app.router.add_get("/pixel", torture._pixel)
+    app.router.add_get("/spin", torture._spin)
     app.router.add_post("/ask", torture._ask)
     app.router.add_get("/events", torture._stream)
     app.router.add_post("/stream", torture._stream)

@@ -48,6 +48,8 @@ AWAKE = (
 # Nobody looks at these pages. Drawing text for the colour stripes of a screen took a quarter of all the CPU that a chat
 # costs Chromium, and a busy machine shows late (python -m harness.bench.chat).
 CHEAP = ("--disable-lcd-text",)
+# As in anybody's browser: an iframe of somebody else's that hangs must not hold up the chat beside it.
+APART = ("--site-per-process",)
 TURN_S = 4.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -168,7 +170,7 @@ class Browser:
                 headless=True,
                 # A page of our own needs no sandbox; a stranger's page gets one, which root cannot have.
                 chromium_sandbox=not guarded and os.geteuid() != 0,
-                args=[*QUIET, *AWAKE, *CHEAP, NO_WINDOWS, *_only(LOOPBACK if hosts is None and guarded else hosts)],
+                args=[*QUIET, *AWAKE, *CHEAP, *APART, NO_WINDOWS, *_only(LOOPBACK if hosts is None and guarded else hosts)],
                 handle_sigint=False,
                 handle_sigterm=False,
                 handle_sighup=False,

@@ -40,8 +40,9 @@ class Recording:
     """Records one session into its folder."""
 
     def __init__(self, wanted: tuple[str, ...], folder: Path, note: Callable[..., None]) -> None:
-        """``wanted``: of ``trace``, ``har``, ``video``; ``note`` writes a line into the transcript."""
+        """``wanted``: of ``trace``, ``dom``, ``har``, ``video``; ``note`` writes a line into the transcript."""
         self._wanted, self._folder, self._note = set(wanted), folder, note
+        self._traced = bool(self._wanted & {"trace", "dom"})
         # With all their secrets, so never where evidence is copied from, not even by somebody who is killed.
         self._raw = TemporaryDirectory(prefix="shopper-raw-", ignore_cleanup_errors=True)
         self._raw_trace, self._raw_har = Path(self._raw.name) / "trace.zip", Path(self._raw.name) / "network.har"
@@ -57,9 +58,13 @@ class Recording:
         return options
 
     async def start(self, context: BrowserContext) -> None:
-        """Starts the trace."""
-        if "trace" in self._wanted:
-            await context.tracing.start(screenshots=False, snapshots=True, sources=False)
+        """Starts the trace.
+
+        With ``dom`` it pictures every frame at each of our acts: a frame that hangs then holds up the act, and all of it
+        takes CPU of the moment that is being stamped.
+        """
+        if self._traced:
+            await context.tracing.start(screenshots=False, snapshots="dom" in self._wanted, sources=False)
 
     async def first_page(self, context: BrowserContext) -> Page:
         """Opens the session's page.
@@ -82,7 +87,7 @@ class Recording:
 
     async def stop(self, context: BrowserContext) -> None:
         """Writes the trace; the context is still open."""
-        if "trace" in self._wanted:
+        if self._traced:
             await context.tracing.stop(path=self._raw_trace)
 
     async def tidy(self) -> None:
