@@ -170,7 +170,14 @@ class Browser:
                 headless=True,
                 # A page of our own needs no sandbox; a stranger's page gets one, which root cannot have.
                 chromium_sandbox=not guarded and os.geteuid() != 0,
-                args=[*QUIET, *AWAKE, *CHEAP, *APART, NO_WINDOWS, *_only(LOOPBACK if hosts is None and guarded else hosts)],
+                args=[
+                    *QUIET,
+                    *AWAKE,
+                    *CHEAP,
+                    *APART,
+                    NO_WINDOWS,
+                    *_only(LOOPBACK if hosts is None and guarded else hosts),
+                ],
                 handle_sigint=False,
                 handle_sigterm=False,
                 handle_sighup=False,

@@ -60,7 +60,7 @@ class Recording:
     async def start(self, context: BrowserContext) -> None:
         """Starts the trace.
 
-        With ``dom`` it pictures every frame at each of our acts: a frame that hangs then holds up the act, and all of it
+        With ``dom`` it pictures every frame at each of our acts: one that hangs then holds up the act, and all of it
         takes CPU of the moment that is being stamped.
         """
         if self._traced:
