@@ -111,6 +111,14 @@ def test_a_page_that_stands_still_is_told_for_its_stamps_come_late(visit):
     assert said.start < stall.t < said.start + 0.4
 
 
+def test_a_widget_in_an_iframe_of_another_site_is_read_and_stamped_like_any(visit):
+    talk = visit("elsewhere", answers("first", "second"), more='frame: "iframe#widget"\n')
+    assert shown(talk) == [("bot", "answer to first"), ("bot", "answer to second")]
+    [first, second] = [event.t for event in talk.of("message")]
+    [begun, _] = [event.t for event in talk.of("first_token")]
+    assert 0 < begun <= first < second
+
+
 def test_somebody_elses_iframe_that_hangs_holds_nothing_up(visit):
     begun = time.monotonic()
     talk = visit("hung_iframe", answers("first", "second"))

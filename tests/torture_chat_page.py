@@ -338,6 +338,8 @@ CASES = {
       };""",
     "hung_iframe": """const other = location.origin.replace("127.0.0.1", "localhost");
       document.body.insertAdjacentHTML("beforeend", `<iframe src="${other}/spin" width=99 height=99></iframe>`);""",
+    "elsewhere": """const other = location.origin.replace("127.0.0.1", "localhost");
+      document.body.innerHTML = `<iframe id="widget" src="${other}/page?case=plain" width=700 height=500></iframe>`;""",
     "third": """const other = location.origin.replace("127.0.0.1", "localhost");
       for (const what of ["image", "fetch", "socket"]) {
         try {
