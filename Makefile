@@ -7,8 +7,8 @@ at_once = -n $(1) --max-worker-restart 0 --dist loadfile --no-loadscope-reorder
 passed = .pytest_cache/passed
 quoted = $(if $(1),$(2) '$(1)')
 
-# Tests that have to do with the clock: what has not passed is done once more, one by one.
-define timed
+# What has not passed is done once more, one by one: most tests hold calls or chats against the clock.
+define twice
 @rm -f $(passed)
 @$(PY) -m pytest --passed=$(passed) $(1) -m '$(2)' || { echo 'once more, one by one, what has not passed:'; $(PY) -m pytest --passed=$(passed) -m '$(2)'; }
 endef
@@ -32,13 +32,13 @@ sandbox: setup ## run the sandbox centre until Ctrl-C
 
 test: ## all tests but the long ones
 	@sh harness/setup.sh test
-	@$(PY) -m pytest $(call at_once,2) -m 'not soak and not chaos and not long and not realtime and not alone'
-	$(call timed,,alone)
-	$(call timed,$(call at_once,2),realtime and not long and not soak and not chaos)
+	$(call twice,$(call at_once,2),not soak and not chaos and not long and not realtime and not alone)
+	$(call twice,,alone)
+	$(call twice,$(call at_once,2),realtime and not long and not soak and not chaos)
 
 long: ## minutes of real calls: hostile lines, SIPp, many machines, calibration, a short chaos
 	@sh harness/setup.sh test
-	$(call timed,$(call at_once,2),long)
+	$(call twice,$(call at_once,2),long)
 
 soak: ## a year of 10,000 attempts under the test clock; machines that go away
 	@sh harness/setup.sh test

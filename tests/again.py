@@ -1,7 +1,7 @@
 """``--passed FILE``: the tests listed there are left out, and those that pass are added.
 
-With it ``make test`` does once more, one by one, what has to do with the clock and has not passed: a test that failed
-while the machine stood still for a second, and one that a crashed process has left undone. What fails again, fails.
+With it ``make test`` does once more, one by one, what has not passed: a call or a chat that failed while the machine
+stood still for a second, and what a crashed process has left undone. What fails again, fails.
 """
 
 from __future__ import annotations

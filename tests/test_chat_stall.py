@@ -26,7 +26,15 @@ async def probe(folder: Path, case: str) -> Session:
         chats = {"web": {"url": torture.page(case), "widget": "torture.yaml"}}
         target = Target.model_validate({"format": 1, "name": "torture", "lang": "en", "chats": chats})
         job = Assignment(
-            key, script.scenario, script.sha256, target, folder, Limits(session_s=6), "en", folder / "a001", "test"
+            key,
+            script.scenario,
+            script.sha256,
+            target,
+            folder,
+            Limits(menu_s=2, reply_s=4),
+            "en",
+            folder / "a001",
+            "test",
         )
         equipment = Equipment(folder / "cache")
         try:
