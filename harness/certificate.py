@@ -102,13 +102,14 @@ def compare(folder: RunFolder, condition: Condition, load: float) -> Series:
 
     pairs = pair(folder.measured(), folder.sandbox / "truth.jsonl")
     kinds = [one.session.attempt.channel for one in pairs]
+    heard = [event for one in pairs if one.session.attempt.channel == "voice" for event in one.session.timeline]
     return Series(
         condition=condition,
         run=folder.id,
         calls=kinds.count("voice"),
         chats=kinds.count("chat"),
         load=round(load, 2),
-        stalls=sum(event.kind == "stall" for one in pairs for event in one.session.timeline),
+        stalls=sum(event.kind == "stall" for event in heard),
         figures={id_: Figure.of([error.error_s for error in errors]) for id_, errors in errors_of(pairs).items()},
     )
 

@@ -140,33 +140,36 @@ def _recordings(timeline: Sequence[Event]) -> list[tuple[float, float]]:
 def _silent_agent(timeline: Sequence[Event], word: Instant, request: float) -> Instant | None:
     """Returns when the line opened on which nothing but its noise was heard until the word: an agent who waited."""
     marks = [e for e in timeline if e.kind in MARKS and request - EARLY <= e.t < word.t - OPEN_BEFORE_WORD_S]
-    last = max((e.t for e in marks if e.kind != "line_open"), default=request)
+    last = max((e for e in marks if e.kind != "line_open"), key=lambda event: event.t, default=None)
+    since = request if last is None else last.t
     opened = min(
-        (e for e in marks if e.kind == "line_open" and e.t >= last - EARLY and word.t - e.t < SILENT_AGENT_S),
+        (e for e in marks if e.kind == "line_open" and e.t >= since - EARLY and word.t - e.t < SILENT_AGENT_S),
         key=lambda event: event.t,
         default=None,
     )
-    opened = opened or _rung_off(timeline, marks, word)
+    if opened is None and last is not None and _broke_off(last, word, timeline):
+        opened = last
     if opened is None:
         return None
     confidence = 0.95 if word.t - opened.t < MARK_TO_WORD_S else 0.8
     return Instant(t=opened.t, method=opened.method, u=max(opened.u, 0.05), confidence=confidence)
 
 
-def _rung_off(timeline: Sequence[Event], marks: Sequence[Event], word: Instant) -> Event | None:
-    """Returns the end of a ringing that broke off in mid-tone, where an open line followed at once.
+def _broke_off(last: Event, word: Instant, timeline: Sequence[Event]) -> bool:
+    """Whether ``last`` is the end of a ringing that broke off in mid-tone, where an open line followed at once.
 
     Then no silence lies between, and the line's noise has no step of its own. It was there, though, on a line whose
     silences are digital ones: after such a silence the word itself would have been a step.
     """
-    last = max((e for e in marks if e.kind != "line_open"), key=lambda event: event.t, default=None)
-    if last is None or last.kind != "tone_end" or word.t - last.t >= SILENT_AGENT_S:
-        return None
     steps = [e.t for e in timeline if e.kind == "line_open"]
     digital = any(t <= last.t for t in steps)
     silent = any(last.t < t <= word.t + MARK_TO_WORD_S for t in steps)
-    broke_off = float(last.data.get("latest", word.t)) - last.t < EARLY
-    return last if digital and broke_off and not silent else None
+    return _ends_there(last, word) and word.t - last.t < SILENT_AGENT_S and digital and not silent
+
+
+def _ends_there(mark: Event, word: Instant) -> bool:
+    """Whether a tone ended where its last sound did; one that pauses may have gone on up to its ``latest``."""
+    return mark.kind == "tone_end" and float(mark.data.get("latest", word.t)) - mark.t < EARLY
 
 
 def _connection(timeline: Sequence[Event], word: Instant, request: float) -> Instant:
@@ -188,9 +191,7 @@ def _connection(timeline: Sequence[Event], word: Instant, request: float) -> Ins
     if silent is not None or mark is None:
         return silent or guess
     latest = float(mark.data.get("latest", word.t))  # a tone that paused may have ended anywhere up to here
-    exact = mark.kind in ("connected", "line_open", "music_end") or (
-        mark.kind == "tone_end" and latest - mark.t < EARLY
-    )
+    exact = mark.kind in ("connected", "line_open", "music_end") or _ends_there(mark, word)
     if announced or exact:
         return Instant(t=min(mark.t, word.t), method=mark.method, u=max(mark.u, 0.05), confidence=0.95)
     # A tone or a recording that ended on its own only bounds the moment.

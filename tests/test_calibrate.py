@@ -157,8 +157,9 @@ def test_a_run_is_held_against_its_truth_log(tmp_path):
     ]
     folder.sandbox.mkdir()
     (folder.sandbox / "truth.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    for session in (pair.session.model_copy(update={"timeline": stalled}), reply):
-        folder.write_session(session)
+    page_stalled = [*reply.timeline, event("stall", 3, "dom", seconds=0.4)]  # not the audio clock
+    for session, timeline in ((pair.session, stalled), (reply, page_stalled)):
+        folder.write_session(session.model_copy(update={"timeline": timeline}))
     found = certificates.compare(folder, "busy", 0.123)
     assert (found.run, found.condition, found.calls, found.chats, found.stalls, found.load) == (
         "r1",
